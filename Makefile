@@ -1,0 +1,44 @@
+# Everything runs in .venv, made from the pinned versions in constraints.txt.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.PHONY: demo test test-all lint bench clean
+
+demo: .venv/ready
+	$(BIN)/nearedge reproduce --out results/demo
+
+test: .venv/ready-test
+	$(BIN)/python -m pytest -n 2 -m "not slow"
+
+test-all: .venv/ready-all
+	$(BIN)/python -m pytest -n 2 --durations=15
+
+lint: .venv/ready-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+bench: .venv/ready-all
+	$(BIN)/python benchmarks/run.py
+
+clean:
+	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/ready: .venv/bin/python pyproject.toml constraints.txt
+	$(PIP) install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+.venv/ready-test: .venv/ready
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+# torch goes first and by its exact version: that is what selects the build for CPUs.
+.venv/ready-all: .venv/ready-test
+	$(PIP) install --quiet --constraint constraints.txt torch
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev,md,web,dask,onnx]'
+	touch $@

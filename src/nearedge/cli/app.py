@@ -1,0 +1,377 @@
+"""The commands and their options."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import App, Parameter
+
+from nearedge import __version__
+
+app = App(
+    name="nearedge",
+    help="Reads the local environment of an atom from its X-ray near-edge spectrum.",
+    version=__version__,
+)
+library = App(name="library", help="Build, import and look at libraries of spectra.")
+app.command(library)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Output:
+    """How a command answers.
+
+    Parameters
+    ----------
+    json
+        Print one JSON document on standard output, and nothing else there.
+    debug
+        Show the traceback of an error.
+    """
+
+    json: Annotated[bool, Parameter(negative="")] = False
+    debug: Annotated[bool, Parameter(negative="")] = False
+
+
+_PLAIN = Output()
+
+
+@library.command(name="build")
+def library_build(
+    recipe: Path,
+    *,
+    out: Path,
+    workers: int | None = None,
+    retry_failed: Annotated[bool, Parameter(negative="")] = False,
+    output: Output = _PLAIN,
+) -> None:
+    """Make the library that a recipe describes; go on where an earlier call stopped.
+
+    Parameters
+    ----------
+    recipe
+        A TOML file; examples stand in examples/recipes.
+    out
+        Where the library goes. Work in progress stands beside it, in OUT.building.
+    workers
+        Processes that run at once; one per core if not given.
+    retry_failed
+        Compute again the sites that failed in an earlier call.
+    """
+    from nearedge.cli.show import print_json, progress_bar
+    from nearedge.compute import cores, local_executor
+    from nearedge.library import build_library
+
+    workers = workers or cores()
+    with local_executor(workers) as executor, progress_bar() as progress:
+        report = build_library(
+            recipe, out, executor, workers=workers, retry_failed=retry_failed, progress=progress
+        )
+    if output.json:
+        print_json(vars(report) | {"path": str(out)})
+        return
+    print(
+        f"{out}: {report.sites} sites ({report.computed} computed now, "
+        f"{report.core_seconds_per_site:.1f} s of one core each)"
+    )
+    for title, sites in (("left out", report.left_out), ("failed", report.failed)):
+        for site, reason in sites.items():
+            print(f"  {title}: {site}: {reason}")
+    print(f"Work files stay in {out}.building; delete them when you need no further sites.")
+
+
+@library.command(name="import")
+def library_import(
+    *,
+    structure: Path,
+    spectra: Annotated[list[Path], Parameter(consume_multiple=True)],
+    absorber: str,
+    out: Path,
+    scheme: str = "li3feo35_oxygen",
+    edge: str = "K",
+    trajectory: str | None = None,
+    snapshot: int = 0,
+    append: Annotated[bool, Parameter(negative="")] = False,
+    output: Output = _PLAIN,
+) -> None:
+    """Make a library of a structure and the spectra of its absorbers.
+
+    Parameters
+    ----------
+    structure
+        POSCAR, XDATCAR, vasprun.xml, extxyz, ASE .traj or CIF with one structure.
+    spectra
+        One table whose columns are the absorbers in structure order, or one file per absorber.
+    absorber
+        Element whose spectra these are.
+    out
+        Where the library goes.
+    scheme
+        Name or path of the label scheme.
+    edge
+        Absorption edge.
+    trajectory
+        Name of the trajectory that the structure descends from; its file's name if not given.
+    snapshot
+        Number of the structure in its trajectory.
+    append
+        Add to an existing library.
+    """
+    from nearedge.library import import_library
+
+    import_library(
+        structure,
+        spectra,
+        out,
+        absorber=absorber,
+        scheme=scheme,
+        edge=edge,
+        trajectory=trajectory,
+        snapshot=snapshot,
+        append=append,
+    )
+    _show_info(out, output)
+
+
+@library.command(name="info")
+def library_info(path: Path, *, output: Output = _PLAIN) -> None:
+    """Show what a library holds.
+
+    Parameters
+    ----------
+    path
+        A library: a Zarr directory or a .zarr.zip file.
+    """
+    _show_info(path, output)
+
+
+def _show_info(path: Path, output: Output) -> None:
+    from nearedge.cli.show import print_json, print_table
+    from nearedge.library import library_info as describe
+
+    info = describe(path)
+    if output.json:
+        print_json(info)
+        return
+    classes = info.pop("classes")
+    rows = [[key.replace("_", " "), _words(value)] for key, value in info.items()]
+    print_table(f"Library {path}", ["", ""], rows)
+    print_table("Environments", ["class", "sites"], [[k, str(n)] for k, n in classes.items()])
+
+
+def _words(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    if isinstance(value, list):
+        return ", ".join(f"{entry:g}" for entry in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {entry}" for key, entry in value.items())
+    return str(value)
+
+
+@app.command
+def reproduce(
+    *,
+    library: Path | None = None,
+    out: Path = Path("results/reproduce"),
+    quick: Annotated[bool, Parameter(negative="")] = False,
+    full: Annotated[bool, Parameter(negative="")] = False,
+    output: Output = _PLAIN,
+) -> None:
+    """Do the paper's study in both protocols: numbers, figures and a report.
+
+    Parameters
+    ----------
+    library
+        A library; the one in the package if not given.
+    out
+        Folder for results.json, figures and report.html.
+    quick
+        A tenth of the epochs and examples: a look in under a minute, not for quoting.
+    full
+        Every sweep, five seeds.
+    """
+    from nearedge.cli.show import print_json, print_table, progress_bar
+    from nearedge.errors import UsageError
+    from nearedge.studies import reproduce as run
+
+    if quick and full:
+        raise UsageError("--quick and --full exclude each other; give one of them")
+    extent = "quick" if quick else "full" if full else "default"
+    with progress_bar() as progress:
+        results = run(library or embedded_library(), out, extent, progress)
+    if output.json:
+        print_json(results)
+        return
+    from nearedge.studies.presentation import tables
+
+    for table in tables(results):
+        print_table(table.title, table.header, table.rows)
+    for line in results["headline"]:
+        print(f"- {line}")
+    print(f"Figures and report: {out}/report.html ({results['seconds']['total']:.0f} s)")
+
+
+def embedded_library() -> Path:
+    """Path of the library that the package ships."""
+    from nearedge import data
+
+    return Path(str(data.__file__)).parent / "li3feo35-feff.zarr.zip"
+
+
+@app.command
+def train(library: Path, *, out: Path, seed: int = 0, output: Output = _PLAIN) -> None:
+    """Assess nearedge's method on a library, train it on all sites, and save the model.
+
+    Parameters
+    ----------
+    library
+        A labelled library.
+    out
+        Folder of the model.
+    seed
+        The same seed gives the same model.
+    """
+    from nearedge.cli.show import print_json, progress_bar
+    from nearedge.studies.training import train_model
+
+    with progress_bar() as progress:
+        info = train_model(library, out, seed=seed, progress=progress)
+    if output.json:
+        print_json(info)
+        return
+    _show_assessment(info["held_out"])
+    print(f"Model in {out}; its card says what it was trained on and what holds.")
+
+
+@app.command
+def assess(
+    library: Path,
+    *,
+    group_by: Literal["trajectory", "atom", "structure"] | None = None,
+    folds: int | None = None,
+    seed: int = 0,
+    out: Path | None = None,
+    output: Output = _PLAIN,
+) -> None:
+    """Cross-validate nearedge's method and the baselines on whole groups of a library.
+
+    Parameters
+    ----------
+    library
+        A labelled library.
+    group_by
+        What is never split; trajectories where there are at least 5, else atoms.
+    folds
+        Number of folds; 5, or the number of groups if that is less.
+    seed
+        Of the folds and the training.
+    out
+        Folder for assessment.json.
+    """
+    import json
+
+    from nearedge.cli.show import print_json, progress_bar
+    from nearedge.studies import assess as run
+
+    with progress_bar() as progress:
+        result = run(library, group_by=group_by, folds=folds, seed=seed, progress=progress)
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "assessment.json").write_text(json.dumps(result, indent=2) + "\n")
+    if output.json:
+        print_json(result)
+        return
+    _show_assessment(result)
+
+
+def _show_assessment(result: dict[str, Any]) -> None:
+    from nearedge.cli.show import print_table
+
+    classifier, regressor = result["classifier"]["held_out"], result["regressor"]["held_out"]
+    rows = [
+        ["nearedge", f"{classifier['sites_test']:.1%}", f"{regressor['mse_test']:.4f}"],
+        ["constant training mean", "", f"{regressor['constant_mse_test']:.4f}"],
+    ]
+    names = dict.fromkeys([*classifier["baselines"], *regressor["baselines"]])
+    for name in names:
+        accuracy, mse = classifier["baselines"].get(name), regressor["baselines"].get(name)
+        rows.append(
+            [
+                name,
+                "" if accuracy is None else f"{accuracy:.1%}",
+                "" if mse is None else f"{mse:.4f}",
+            ]
+        )
+    print_table(
+        f"Held-out: {result['sites']} sites, {result['folds']} folds by {result['group_by']}",
+        ["method", "accuracy, single sites", "coordination MSE, mixtures"],
+        rows,
+    )
+    print(f"macro-F1 of nearedge: {classifier['macro_f1']:.3f}")
+    for what, share in result["audit"].items():
+        print(f"audit: {what.replace('_', ' ')}: {share:.0%}")
+
+
+@app.command
+def evaluate(model: str, library: Path, *, seed: int = 0, output: Output = _PLAIN) -> None:
+    """Score a trained model on a labelled library that it never saw.
+
+    Parameters
+    ----------
+    model
+        Folder of a model, or "default" for the one in the package.
+    library
+        A labelled library.
+    seed
+        Of the mixtures.
+    """
+    from nearedge.cli.show import print_json, print_table
+    from nearedge.studies import evaluate as run
+
+    scores = run(model, library, seed)
+    if output.json:
+        print_json(scores)
+        return
+    rows = [
+        [key.replace("_", " "), f"{value:.4f}" if isinstance(value, float) else str(value)]
+        for key, value in scores.items()
+        if value is not None
+    ]
+    print_table(f"{model} on {library}", ["", ""], rows)
+
+
+@app.command
+def predict(
+    files: Annotated[list[Path], Parameter(required=True)],
+    *,
+    model: str = "default",
+    csv: Annotated[bool, Parameter(negative="")] = False,
+    output: Output = _PLAIN,
+) -> int:
+    """Predict the environment and the coordination number behind every spectrum of the files.
+
+    Parameters
+    ----------
+    files
+        Two-column or many-column text, FEFF xmu.dat, OCEAN absspct.
+    model
+        Folder of a model, or "default" for the one in the package.
+    csv
+        Print one line of comma-separated values per spectrum.
+    """
+    from nearedge.cli.predictions import print_csv, print_text
+    from nearedge.cli.show import print_json
+    from nearedge.predict import predict_files
+
+    predictions = predict_files(files, model)
+    if output.json:
+        print_json([prediction.to_dict() for prediction in predictions])
+    elif csv:
+        print_csv(predictions)
+    else:
+        print_text(predictions)
+    return int(all(prediction.status == "error" for prediction in predictions))

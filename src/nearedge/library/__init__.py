@@ -1,0 +1,46 @@
+"""Libraries: sites with their structures, environments, spectra and provenance, on disk."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nearedge.library.build import BuildReport, build_library
+    from nearedge.library.importing import import_library
+    from nearedge.library.info import library_info
+    from nearedge.library.recipe import Recipe, load_recipe
+    from nearedge.library.schema import names
+    from nearedge.library.store import open_library, open_structures, write_library
+
+_HOMES = {
+    "BuildReport": "build",
+    "Recipe": "recipe",
+    "build_library": "build",
+    "import_library": "importing",
+    "library_info": "info",
+    "load_recipe": "recipe",
+    "names": "schema",
+    "open_library": "store",
+    "open_structures": "store",
+    "write_library": "store",
+}
+
+__all__ = [
+    "BuildReport",
+    "Recipe",
+    "build_library",
+    "import_library",
+    "library_info",
+    "load_recipe",
+    "names",
+    "open_library",
+    "open_structures",
+    "write_library",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"nearedge.library.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

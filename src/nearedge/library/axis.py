@@ -1,0 +1,77 @@
+"""From an engine's energies to the library's axis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+from nearedge.engines import SiteSpectrum
+from nearedge.library.schema import LIBRARY_AXIS
+
+# Below the edge there is only the tail of the core hole's Lorentzian. A spectrum that starts a
+# little late, because its core level lies deep, is continued by its first value if that is this
+# small a share of its highest peak.
+_TAIL = 0.01
+_LATEST_EV = 2.0
+
+
+def structure_on_axis(
+    spectra: Sequence[SiteSpectrum],
+) -> tuple[Float[np.ndarray, "site energy"], Float[np.ndarray, " site"], dict[int, str]]:
+    """Put the spectra of one structure on the library's axis, with one zero for all of them.
+
+    The zero is the mean edge energy of the structure's sites. A site whose core level lies deeper
+    than the others' keeps its edge above zero by as much: that shift is part of the signal.
+
+    Monotone cubic interpolation (Fritsch and Carlson, SIAM J. Numer. Anal. 17, 238 (1980)): it
+    never overshoots, so that no negative absorption appears between two points.
+
+    Parameters
+    ----------
+    spectra
+        What the engine gave for the sites of one structure.
+
+    Returns
+    -------
+    intensity : (site, energy)
+        On `nearedge.library.schema.LIBRARY_AXIS`; NaN for a spectrum that does not cover it.
+    core_level_shift_eV : (site,)
+        Edge energy of each site minus the zero.
+    problems
+        Why a spectrum does not cover the axis, by its place among `spectra`.
+
+    Examples
+    --------
+    >>> energy_eV = np.arange(-10.0, 40.0, 0.1)
+    >>> def step(edge):
+    ...     return SiteSpectrum(energy_eV, (energy_eV > edge) * 1.0, edge)
+    >>> intensity, shift, _ = structure_on_axis([step(1.0), step(2.0)])
+    >>> shift.tolist(), intensity.shape
+    ([-0.5, 0.5], (2, 301))
+    """
+    from scipy.interpolate import PchipInterpolator
+
+    edges = np.array([spectrum.edge_energy_eV for spectrum in spectra], dtype=float)
+    zero = edges.mean()
+    axis_eV = LIBRARY_AXIS.energy_eV
+    intensity = np.full((len(spectra), len(axis_eV)), np.nan)
+    problems = {}
+    for row, spectrum in enumerate(spectra):
+        energy_eV = spectrum.energy_eV - zero
+        if _covers(energy_eV, spectrum.intensity):
+            within = np.maximum(axis_eV, energy_eV[0])
+            intensity[row] = PchipInterpolator(energy_eV, spectrum.intensity)(within)
+        else:
+            problems[row] = (
+                f"the spectrum covers {energy_eV[0]:.1f} to {energy_eV[-1]:.1f} eV around its "
+                f"zero, a library needs {axis_eV[0]:.0f} to {axis_eV[-1]:.0f} eV; give a wider one"
+            )
+    return intensity, edges - zero, problems
+
+
+def _covers(energy_eV: Float[np.ndarray, " point"], intensity: Float[np.ndarray, " point"]) -> bool:
+    late_eV = energy_eV[0] - LIBRARY_AXIS.start_eV
+    tail = late_eV <= _LATEST_EV and intensity[0] <= _TAIL * intensity.max()
+    return bool((late_eV <= 0 or tail) and energy_eV[-1] >= LIBRARY_AXIS.stop_eV)

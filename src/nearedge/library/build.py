@@ -1,0 +1,213 @@
+"""Building a library from a recipe: structures, then spectra, then the store."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import BrokenExecutor, Executor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nearedge.engines import Engine, engine_from_settings
+from nearedge.environments import LabelScheme, SiteLabels, label_sites, load_scheme
+from nearedge.errors import NearedgeError, UsageError
+from nearedge.library.axis import structure_on_axis
+from nearedge.library.columns import add_structure, joined, settings_hash
+from nearedge.library.journal import Journal, site_keys
+from nearedge.library.recipe import Recipe, load_recipe
+from nearedge.library.replace import refuse_foreign
+from nearedge.library.running import compute_sites
+from nearedge.library.schema import site_dataset
+from nearedge.library.sources import Progress, recipe_structures
+from nearedge.library.store import write_library
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+
+@dataclass(frozen=True)
+class BuildReport:
+    """What a build did.
+
+    Attributes
+    ----------
+    sites
+        Sites in the library.
+    computed
+        Sites that the engine ran on in this call; the others were there from an earlier one.
+    left_out
+        Name of each site that has no class under the scheme, and why.
+    failed
+        Name of each site without a usable spectrum, and the program's message.
+    core_seconds_per_site
+        Processor time, the median over all sites in the library.
+    """
+
+    sites: int
+    computed: int
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    failed: Mapping[str, str] = field(default_factory=dict)
+    core_seconds_per_site: float = 0.0
+
+
+def build_library(
+    recipe_path: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    executor: Executor,
+    *,
+    workers: int,
+    retry_failed: bool = False,
+    progress: Progress | None = None,
+) -> BuildReport:
+    """Make the library that a recipe describes, going on where an earlier call stopped.
+
+    Work in progress stands in ``<out>.building``: the trajectories, and a journal with every
+    finished site. It may be killed at any moment. The library itself appears at `out` when all
+    sites are done; sites that the engine fails on are recorded with their reason and left out.
+
+    Parameters
+    ----------
+    recipe_path
+        A TOML recipe.
+    out
+        Where the library goes: a Zarr directory, or one file if it ends in ``.zip``. A library
+        that an earlier build made there is replaced once the new one is complete.
+    executor
+        Runs the dynamics (one task a trajectory) and the engine (one task a site or structure).
+    workers
+        How many tasks the executor runs at once.
+    retry_failed
+        Compute again the sites that failed before.
+    progress
+        Called whenever something is finished.
+
+    Raises
+    ------
+    UsageError
+        If the recipe is wrong, or something else stands at `out`.
+    NearedgeError
+        If another build writes there, the disk is full, a worker dies, or every site failed.
+    """
+    recipe_path, out = Path(recipe_path), Path(out)
+    recipe = load_recipe(recipe_path)
+    recipe_text = recipe_path.read_text(encoding="utf-8")
+    if workers < 1:
+        raise UsageError(f"--workers {workers}: give at least 1")
+    scheme, engine = _scheme_and_engine(recipe, recipe_path)
+    work = out.with_name(out.name + ".building")
+    refuse_foreign(out)
+    if out.exists() and not work.exists():
+        raise UsageError(f"{out}: exists and was not built here; choose another --out")
+    report = progress or (lambda what, done, total: None)
+    with Journal(work / "journal.jsonl") as journal, _plain_errors(work, journal):
+        structures = recipe_structures(recipe, recipe_path, work, executor, workers, report)
+        labels = [label_sites(structure, scheme) for structure in structures]
+        keys = [
+            site_keys(s, with_class(sites).tolist(), engine, recipe.engine.edge)
+            for s, sites in zip(structures, labels, strict=True)
+        ]
+        computed = compute_sites(
+            structures, keys, engine, recipe.engine.edge, journal, executor, workers,
+            retry_failed, report,
+        )  # fmt: skip
+        columns, summary = _assemble(structures, labels, keys, journal, recipe.engine.edge)
+        library = site_dataset(
+            joined(columns),
+            {
+                "label_scheme": scheme.to_dict(),
+                "engine": engine.name,
+                "engine_version": engine.version(),
+                "engine_settings": dict(engine.settings()),
+                "engine_settings_hash": settings_hash(engine.settings()),
+                "energy_zero": "mean edge energy (Fermi level or band minimum) of the "
+                "structure's sites",
+                "native_broadening": engine.native_broadening,
+                "licence": recipe.licence,
+                "recipe": recipe_text,
+            },
+        )
+        write_library(out, library, structures)
+    return BuildReport(library.sizes["site"], computed, **summary)
+
+
+def with_class(sites: SiteLabels) -> np.ndarray:
+    """Atoms (site,) that have a class under the scheme."""
+    return sites.atom_index[sites.environment != ""]
+
+
+def _scheme_and_engine(recipe: Recipe, recipe_path: Path) -> tuple[LabelScheme, Engine]:
+    """What a recipe names; a scheme that is a file is looked for beside the recipe."""
+    scheme = recipe.scheme
+    if scheme.endswith(".toml"):
+        scheme = os.fspath(recipe_path.parent / scheme)
+    try:
+        engine = engine_from_settings(recipe.engine.name, recipe.engine.settings)
+        engine.version()
+        return load_scheme(scheme), engine
+    except UsageError as error:
+        raise UsageError(f"{recipe_path}: {error}") from error
+
+
+@contextmanager
+def _plain_errors(work: Path, journal: Journal) -> Iterator[None]:
+    """Turn what can befall any build into an error that says how to go on."""
+    try:
+        yield
+    except BrokenExecutor as error:
+        raise NearedgeError(
+            f"{work}: a worker process died, perhaps for want of memory; {len(journal.done)} "
+            f"finished sites are kept, run the same build again to go on, with fewer --workers"
+        ) from error
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        raise NearedgeError(
+            f"{work}: {place}{error.strerror or error}; {len(journal.done)} finished sites are "
+            f"kept, make room and run the same build again"
+        ) from error
+
+
+def _assemble(
+    structures: Sequence[Atoms],
+    labels: Sequence[SiteLabels],
+    keys: Sequence[Mapping[int, str]],
+    journal: Journal,
+    edge: str,
+) -> tuple[dict[str, list[Any]], dict[str, Any]]:
+    """Bring the finished sites of all structures onto one axis; also return what is missing."""
+    columns: dict[str, list[Any]] = {}
+    left_out: dict[str, str] = {}
+    failed: dict[str, str] = {}
+    seconds: list[float] = []
+    for structure, sites, of_structure in zip(structures, labels, keys, strict=True):
+        name = structure.info["structure_id"]
+        left_out |= {f"{name}, atom {site}": why for site, why in sites.reasons.items()}
+        finished = {site: key for site, key in of_structure.items() if key in journal.done}
+        failed |= {
+            f"{name}, atom {site}": journal.failed.get(key, "not computed")
+            for site, key in of_structure.items()
+            if site not in finished
+        }
+        if not finished:
+            continue
+        intensity, shift, problems = structure_on_axis([journal.done[k] for k in finished.values()])
+        atoms = list(finished)
+        failed |= {f"{name}, atom {atoms[place]}": why for place, why in problems.items()}
+        good = [place for place in range(len(atoms)) if place not in problems]
+        rows = np.searchsorted(sites.atom_index, [atoms[place] for place in good])
+        if good:
+            add_structure(
+                columns, structure, sites, rows.tolist(), intensity[good], shift[good], edge
+            )
+            seconds += [journal.seconds[finished[atoms[place]]] for place in good]
+    if not columns:
+        site, why = next(iter(failed.items()), ("all", "no structure has a site with a class"))
+        raise NearedgeError(f"no site could be computed; the first failure: {site}: {why}")
+    return columns, {
+        "left_out": left_out,
+        "failed": failed,
+        "core_seconds_per_site": float(np.median(seconds)),
+    }

@@ -1,0 +1,51 @@
+"""A library in numbers."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+from nearedge.library.schema import codes
+from nearedge.library.store import open_library, reading
+
+
+def library_info(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Sites, structures, trajectories, classes and provenance of a library.
+
+    Returns
+    -------
+    dict
+        Plain values, ready for JSON: ``sites``, ``structures``, ``trajectories``, ``engine``,
+        ``classes`` (label: number of sites), ``mean_coordination``, ``temperatures_K`` and the
+        attributes of the store.
+
+    Raises
+    ------
+    NearedgeError
+        If there is no library at `path`, or it is damaged.
+    """
+    library = open_library(path)
+    labels = library["environment"].attrs["labels"]
+    with reading(path):
+        counts = np.bincount(codes(library, "environment"), minlength=len(labels))
+        temperatures = np.unique(library["temperature_K"].values)
+        mean_coordination = float(library["coordination"].values.mean())
+    return {
+        "path": str(path),
+        "sites": library.sizes["site"],
+        "structures": len(library["structure_id"].attrs["labels"]),
+        "trajectories": len(library["trajectory_id"].attrs["labels"]),
+        "engine": library.attrs["engine"],
+        "engine_version": library.attrs["engine_version"],
+        "engine_settings": library.attrs["engine_settings"],
+        "classes": {label: int(n) for label, n in zip(labels, counts, strict=True)},
+        "mean_coordination": mean_coordination,
+        "temperatures_K": [float(t) for t in temperatures if np.isfinite(t)],
+        "energy_eV": [float(library["energy"][0]), float(library["energy"][-1])],
+        "energy_zero": library.attrs["energy_zero"],
+        "native_broadening": library.attrs["native_broadening"],
+        "label_scheme": library.attrs["label_scheme"]["name"],
+        "licence": library.attrs["licence"],
+    }

@@ -1,0 +1,156 @@
+"""The journal of a build: one line a finished site, safe against being killed at any moment."""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nearedge.engines import Engine, SiteSpectrum
+from nearedge.errors import EngineError, NearedgeError
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+
+def site_keys(structure: Atoms, sites: Sequence[int], engine: Engine, edge: str) -> dict[int, str]:
+    """Names of sites' spectra: each a hash of all that determines it.
+
+    A build that is run again, with more structures or another order, finds by it what is done;
+    a changed setting or atom gives another key, so that nothing stale is taken.
+    """
+    of_structure = hashlib.sha256()
+    for array in (structure.numbers, structure.positions, structure.cell.array, structure.pbc):
+        of_structure.update(np.ascontiguousarray(array).tobytes())
+    provenance = [engine.name, engine.version(), dict(engine.settings()), edge]
+    keys = {}
+    for site in sites:
+        content = of_structure.copy()
+        content.update(json.dumps([*provenance, int(site)], sort_keys=True).encode())
+        keys[int(site)] = content.hexdigest()[:32]
+    return keys
+
+
+class Journal:
+    """Finished sites of a build, appended to one file; a context manager that locks it.
+
+    A line that a kill cut short is dropped when the journal is opened again; every line before
+    it is whole, since each is flushed to the disk before the next site is taken.
+
+    Attributes
+    ----------
+    done
+        Spectrum of each finished site, by its key.
+    failed
+        Message of each site that failed and was not computed since.
+    seconds
+        Processor time of each site, finished or failed.
+
+    Raises
+    ------
+    NearedgeError
+        If another process is building with the same journal, or it cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.done: dict[str, SiteSpectrum] = {}
+        self.failed: dict[str, str] = {}
+        self.seconds: dict[str, float] = {}
+
+    def __enter__(self) -> Journal:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            # Unbuffered: what could not be written must not come up again when closing.
+            self._file = open(self.path, "ab+", buffering=0)
+        except OSError as problem:
+            raise NearedgeError(
+                f"{self.path}: cannot write ({problem.strerror}); choose another --out"
+            ) from problem
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._file.close()
+            raise NearedgeError(
+                f"{self.path.parent}: another build is writing there; wait for it or choose "
+                f"another --out"
+            ) from None
+        self._read()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+    def record(self, key: str, result: SiteSpectrum | EngineError, seconds: float) -> None:
+        """Append one finished or failed site and wait until it is on the disk."""
+        entry: dict[str, Any] = {"key": key, "seconds": round(seconds, 3)}
+        if isinstance(result, SiteSpectrum):
+            entry["energy_eV"] = _packed(result.energy_eV)
+            entry["intensity"] = _packed(result.intensity)
+            entry["edge_energy_eV"] = float(result.edge_energy_eV)
+        else:
+            entry["error"] = str(result)
+        self._append(json.dumps(entry).encode() + b"\n")
+        self._take(entry)
+
+    def _append(self, line: bytes) -> None:
+        end = os.fstat(self._file.fileno()).st_size
+        try:
+            rest = line
+            while rest:
+                rest = rest[self._file.write(rest) :]
+            os.fsync(self._file.fileno())
+        except OSError as problem:
+            self._file.truncate(end)
+            raise NearedgeError(
+                f"{self.path}: cannot write ({problem.strerror}); everything up to here is kept, "
+                f"make room and run the same build again"
+            ) from problem
+
+    def _read(self) -> None:
+        whole = 0
+        with open(self.path, "rb") as lines:
+            for line in lines:
+                if not line.endswith(b"\n"):
+                    break
+                whole += len(line)
+                try:
+                    self._take(json.loads(line))
+                except (ValueError, KeyError, TypeError, EngineError):
+                    # A damaged record costs its own site, which is computed again, and no other.
+                    continue
+        self._file.truncate(whole)
+
+    def _take(self, entry: Mapping[str, Any]) -> None:
+        key, seconds = str(entry["key"]), float(entry["seconds"])
+        if "error" in entry:
+            self.failed[key] = str(entry["error"])
+        else:
+            self.done[key] = SiteSpectrum(
+                _unpacked(entry["energy_eV"]),
+                _unpacked(entry["intensity"]),
+                float(entry["edge_energy_eV"]),
+            )
+            self.failed.pop(key, None)
+        self.seconds[key] = seconds
+
+
+def _packed(values: np.ndarray) -> str:
+    return base64.b64encode(np.asarray(values, dtype="<f8").tobytes()).decode()
+
+
+def _unpacked(text: str) -> np.ndarray:
+    return np.frombuffer(base64.b64decode(text), dtype="<f8").copy()

@@ -1,0 +1,79 @@
+"""Models: the network, its training, ensembles, scikit-learn estimators, baselines, saving."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nearedge.models.baselines import classifier_baselines, regressor_baselines
+    from nearedge.models.ensemble import ClassifierEnsemble, RegressorEnsemble
+    from nearedge.models.estimators import SpectrumClassifier, SpectrumRegressor
+    from nearedge.models.examples import Examples
+    from nearedge.models.network import Architecture, initial_parameters, outputs, softmax
+    from nearedge.models.preprocessing import Preprocessing, fit_preprocessing, unit_mean
+    from nearedge.models.settings import PAPER_CLASSIFIER, PAPER_REGRESSOR, TrainingSettings
+    from nearedge.models.store import Model, load_model, save_model
+    from nearedge.models.training import Trained, fresh_state, train
+
+_MODULE_OF = {
+    "PAPER_CLASSIFIER": "settings",
+    "PAPER_REGRESSOR": "settings",
+    "Architecture": "network",
+    "ClassifierEnsemble": "ensemble",
+    "Examples": "examples",
+    "Model": "store",
+    "Preprocessing": "preprocessing",
+    "RegressorEnsemble": "ensemble",
+    "SpectrumClassifier": "estimators",
+    "SpectrumRegressor": "estimators",
+    "Trained": "training",
+    "TrainingSettings": "settings",
+    "classifier_baselines": "baselines",
+    "fit_preprocessing": "preprocessing",
+    "fresh_state": "training",
+    "initial_parameters": "network",
+    "load_model": "store",
+    "outputs": "network",
+    "regressor_baselines": "baselines",
+    "save_model": "store",
+    "softmax": "network",
+    "train": "training",
+    "unit_mean": "preprocessing",
+}
+
+__all__ = [
+    "PAPER_CLASSIFIER",
+    "PAPER_REGRESSOR",
+    "Architecture",
+    "ClassifierEnsemble",
+    "Examples",
+    "Model",
+    "Preprocessing",
+    "RegressorEnsemble",
+    "SpectrumClassifier",
+    "SpectrumRegressor",
+    "Trained",
+    "TrainingSettings",
+    "classifier_baselines",
+    "fit_preprocessing",
+    "fresh_state",
+    "initial_parameters",
+    "load_model",
+    "outputs",
+    "regressor_baselines",
+    "save_model",
+    "softmax",
+    "train",
+    "unit_mean",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,111 @@
+"""Trained networks with their preprocessing: all that is saved, and all that prediction needs.
+
+Only NumPy is imported here, so that a prediction does not wait a second for JAX to load.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Shaped
+
+from nearedge.models.network import Architecture, Parameters, outputs, softmax
+from nearedge.models.preprocessing import Preprocessing
+
+# Spectra that go through the networks at a time: few enough for a core's cache.
+_BLOCK = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class Ensemble:
+    """Members trained alike from different seeds, whose answers are averaged.
+
+    Attributes
+    ----------
+    parameters
+        Layers with a leading member axis: weights (member, out, in), biases (member, out).
+    preprocessing
+        From sampled intensities to inputs, the same for all members.
+    """
+
+    parameters: Parameters
+    preprocessing: Preprocessing
+
+    @property
+    def architecture(self) -> Architecture:
+        """Widths of a member's layers."""
+        widths = [weight.shape[1] for weight, _ in self.parameters]
+        inputs = self.parameters[0][0].shape[2]
+        return Architecture(inputs, tuple(widths[:-1]), widths[-1])
+
+    def members(self) -> tuple[Parameters, ...]:
+        """Layers of every member by itself."""
+        count = len(self.parameters[0][0])
+        return tuple(
+            tuple((weight[index], bias[index]) for weight, bias in self.parameters)
+            for index in range(count)
+        )
+
+    def member_outputs(
+        self, x: Float[np.ndarray, "spectrum feature"]
+    ) -> Float[np.ndarray, "member spectrum output"]:
+        """Outputs of every member, in the precision of `x`.
+
+        Raises
+        ------
+        NearedgeError
+            If spectra have another number of points than the training spectra, or hold values that
+            are not finite.
+        """
+        # All at once, so that a message counts spectra from the first and not within a block.
+        self.preprocessing.check(x)
+        blocks = [
+            outputs(self.parameters, self.preprocessing.inputs(x[first : first + _BLOCK]))
+            for first in range(0, max(1, len(x)), _BLOCK)
+        ]
+        return np.concatenate(blocks, axis=1)
+
+
+@dataclass(frozen=True, eq=False)
+class ClassifierEnsemble(Ensemble):
+    """Networks that give the probabilities of environments.
+
+    Attributes
+    ----------
+    classes
+        Label of every output.
+    """
+
+    classes: Shaped[np.ndarray, " class"]
+
+    def member_probabilities(
+        self, x: Float[np.ndarray, "spectrum feature"]
+    ) -> Float[np.ndarray, "member spectrum class"]:
+        """Probabilities by every member."""
+        return softmax(self.member_outputs(x))
+
+    def predict_proba(
+        self, x: Float[np.ndarray, "spectrum feature"]
+    ) -> Float[np.ndarray, "spectrum class"]:
+        """Probabilities, averaged over members."""
+        return self.member_probabilities(x).mean(axis=0)
+
+    def predict(self, x: Float[np.ndarray, "spectrum feature"]) -> Shaped[np.ndarray, " spectrum"]:
+        """Label of highest probability."""
+        return self.classes[self.predict_proba(x).argmax(axis=1)]
+
+
+@dataclass(frozen=True, eq=False)
+class RegressorEnsemble(Ensemble):
+    """Networks that give coordination numbers."""
+
+    def predict_members(
+        self, x: Float[np.ndarray, "spectrum feature"]
+    ) -> Float[np.ndarray, "member spectrum"]:
+        """Coordination numbers by every member."""
+        return self.member_outputs(x)[..., 0]
+
+    def predict(self, x: Float[np.ndarray, "spectrum feature"]) -> Float[np.ndarray, " spectrum"]:
+        """Coordination numbers, averaged over members."""
+        return self.predict_members(x).mean(axis=0)

@@ -1,0 +1,119 @@
+"""Methods: how the sites of a library become a fitted classifier and regressor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int
+
+from nearedge.mixtures import Sites, classifier_mixtures, regressor_mixtures
+from nearedge.models.estimators import SpectrumClassifier, SpectrumRegressor
+from nearedge.spectra import EnergyGrid
+
+
+@dataclass(frozen=True)
+class Method:
+    """What a method trains on, and the arguments of its two estimators.
+
+    Attributes
+    ----------
+    grid
+        Energies at which spectra are sampled.
+    classifier, regressor
+        Arguments of `SpectrumClassifier` and `SpectrumRegressor`.
+    classifier_mixtures, regressor_mixtures
+        How many mixtures each is trained on.
+    classifier_sizes, regressor_sizes
+        Least and greatest number of raw spectra in a mixture.
+    """
+
+    grid: EnergyGrid
+    classifier: Mapping[str, Any] = field(default_factory=dict)
+    regressor: Mapping[str, Any] = field(default_factory=dict)
+    classifier_mixtures: int = 4800
+    regressor_mixtures: int = 6000
+    classifier_sizes: tuple[int, int] = (2, 8)
+    regressor_sizes: tuple[int, int] = (20, 70)
+
+
+DEFAULT = Method(
+    grid=EnergyGrid(-3.0, 13.0, 81),
+    classifier={
+        "hidden": (64, 32),
+        "ensemble": 8,
+        "epochs": 60,
+        "batch_size": 64,
+        "learning_rate": 0.003,
+        "penalty": 1.0,
+        "normalise": "area",
+    },
+    regressor={
+        "hidden": (),
+        "ensemble": 8,
+        "epochs": 200,
+        "batch_size": 256,
+        "learning_rate": 0.003,
+        "penalty": 1.0,
+        "normalise": "area",
+    },
+    classifier_sizes=(1, 4),
+)
+"""What nearedge does unless told otherwise, chosen on validation groups."""
+
+
+def fit_classifier(
+    method: Method, sites: Sites, index: Int[np.ndarray, " site"], seed: int, effort: float = 1.0
+) -> SpectrumClassifier:
+    """Fit the classifier of a method on mixtures of some sites.
+
+    Parameters
+    ----------
+    method
+        What to train.
+    sites
+        Sampled on the method's grid.
+    index
+        Sites to train on, as rows of `sites`.
+    seed
+        Of the mixtures and of the training.
+    effort
+        Share of epochs and mixtures; less than 1 for a quick look.
+    """
+    mixtures = classifier_mixtures(
+        sites.intensity,
+        sites.environment,
+        _share(method.classifier_mixtures, effort),
+        seed,
+        sizes=method.classifier_sizes,
+        site_index=index,
+    )
+    estimator = SpectrumClassifier(**_scaled(method.classifier, effort), random_state=seed)
+    return estimator.fit(mixtures.intensity, np.array(sites.labels)[mixtures.target])
+
+
+def fit_regressor(
+    method: Method, sites: Sites, index: Int[np.ndarray, " site"], seed: int, effort: float = 1.0
+) -> SpectrumRegressor:
+    """Fit the regressor of a method on mixtures of some sites; arguments as `fit_classifier`."""
+    mixtures = regressor_mixtures(
+        sites.intensity,
+        sites.coordination,
+        _share(method.regressor_mixtures, effort),
+        seed,
+        sizes=method.regressor_sizes,
+        site_index=index,
+    )
+    estimator = SpectrumRegressor(**_scaled(method.regressor, effort), random_state=seed)
+    return estimator.fit(mixtures.intensity, mixtures.target)
+
+
+def _share(count: int, effort: float) -> int:
+    return max(1, round(count * effort))
+
+
+def _scaled(arguments: Mapping[str, Any], effort: float) -> dict[str, Any]:
+    epochs = arguments.get("epochs")
+    return dict(arguments) | ({"epochs": _share(epochs, effort)} if epochs else {})

@@ -1,0 +1,242 @@
+"""Models on disk: `model.safetensors` (numbers), `model.json` (everything else), `card.md`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
+
+from nearedge.errors import NearedgeError, UsageError
+from nearedge.models.ensemble import ClassifierEnsemble, Ensemble, RegressorEnsemble
+from nearedge.models.network import Architecture
+from nearedge.models.preprocessing import Preprocessing
+
+#: Version of the format that is written, and the only one that is read.
+FORMAT_VERSION = 1
+_NUMBERS, _DESCRIPTION, _CARD = "model.safetensors", "model.json", "card.md"
+_KINDS = {"classifier": ClassifierEnsemble, "regressor": RegressorEnsemble}
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A trained model: from spectra to environments and to coordination numbers.
+
+    Attributes
+    ----------
+    classifier, regressor
+        Trained ensembles.
+    info
+        What was saved with them: energy grid, versions, library hash, held-out figures.
+    """
+
+    classifier: ClassifierEnsemble
+    regressor: RegressorEnsemble
+    info: dict[str, Any]
+
+
+def save_model(
+    folder: str | os.PathLike[str],
+    estimators: Mapping[str, Any],
+    info: Mapping[str, Any],
+    card: str,
+) -> None:
+    """Write a model folder, whole or not at all.
+
+    A model that stands there already is replaced; any other folder is left alone.
+
+    Parameters
+    ----------
+    folder
+        To be made.
+    estimators
+        ``"classifier"`` and ``"regressor"``: fitted `SpectrumClassifier` and `SpectrumRegressor`,
+        or their ensembles.
+    info
+        Whatever belongs to the model, as JSON can hold it.
+    card
+        Text of `card.md`.
+
+    Raises
+    ------
+    UsageError
+        If an estimator is missing or of the wrong kind.
+    NearedgeError
+        If `info` is not JSON, or the folder cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from nearedge.models.preprocessing import fit_preprocessing
+    >>> x = np.array([[0.0, 1.0], [1.0, 3.0]])
+    >>> layers = ((np.ones((1, 1, 2)), np.zeros((1, 1))),)
+    >>> pair = {
+    ...     "classifier": ClassifierEnsemble(layers, fit_preprocessing(x), np.array(["0 Fe"])),
+    ...     "regressor": RegressorEnsemble(layers, fit_preprocessing(x)),
+    ... }
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_model(f"{folder}/tiny", pair, {"seed": 0}, "# A tiny model")
+    ...     model = load_model(f"{folder}/tiny")
+    >>> model.regressor.predict(x), model.info
+    (array([-2.,  2.]), {'seed': 0})
+    """
+    ensembles = _ensembles(estimators)
+    tensors: dict[str, np.ndarray] = {}
+    for kind, ensemble in ensembles.items():
+        tensors |= {f"{kind}.{name}": value for name, value in _tensors(ensemble).items()}
+    numbers = save_tensors(tensors)
+    description = {
+        "format": "nearedge model",
+        "format_version": FORMAT_VERSION,
+        "sha256": hashlib.sha256(numbers).hexdigest(),
+        **{kind: _described(ensemble) for kind, ensemble in ensembles.items()},
+        "info": dict(info),
+    }
+    try:
+        text = json.dumps(description, indent=2, allow_nan=False, ensure_ascii=False)
+    except (TypeError, ValueError) as error:
+        raise NearedgeError(
+            f"the description of the model cannot be written as JSON: {error}; use plain numbers, "
+            "text, lists and dictionaries"
+        ) from None
+    contents = {_NUMBERS: numbers, _DESCRIPTION: f"{text}\n".encode(), _CARD: card.encode()}
+    try:
+        _write_whole(Path(folder), contents)
+    except OSError as error:
+        raise NearedgeError(f"cannot write the model {folder}: {error.strerror or error}") from None
+
+
+def _ensembles(estimators: Mapping[str, Any]) -> dict[str, Ensemble]:
+    ensembles = {kind: getattr(given, "ensemble_", given) for kind, given in estimators.items()}
+    right = {kind: isinstance(ensembles.get(kind), wanted) for kind, wanted in _KINDS.items()}
+    if set(ensembles) != set(_KINDS) or not all(right.values()):
+        given = {kind: type(estimator).__name__ for kind, estimator in estimators.items()}
+        raise UsageError(
+            f"a model needs a fitted 'classifier' and a fitted 'regressor', but got {given}"
+        )
+    return ensembles
+
+
+def _tensors(ensemble: Ensemble) -> dict[str, np.ndarray]:
+    tensors = {"mean": ensemble.preprocessing.mean, "scale": ensemble.preprocessing.scale}
+    for index, (weight, bias) in enumerate(ensemble.parameters):
+        tensors |= {f"layer{index}.weight": weight, f"layer{index}.bias": bias}
+    return {name: np.ascontiguousarray(value) for name, value in tensors.items()}
+
+
+def _described(ensemble: Ensemble) -> dict[str, Any]:
+    described = {
+        "architecture": list(ensemble.architecture.widths),
+        "members": len(ensemble.members()),
+        "normalise": ensemble.preprocessing.normalise,
+        "representation": ensemble.preprocessing.representation,
+    }
+    if isinstance(ensemble, ClassifierEnsemble):
+        described["classes"] = ensemble.classes.tolist()
+    return described
+
+
+def _write_whole(folder: Path, contents: Mapping[str, bytes]) -> None:
+    if folder.exists() and not (folder / _DESCRIPTION).is_file():
+        raise NearedgeError(f"{folder} exists and is not a model; choose another folder")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        fresh, old = scratch / "new", scratch / "old"
+        fresh.mkdir()
+        for name, content in contents.items():
+            (fresh / name).write_bytes(content)
+        if folder.exists():
+            folder.rename(old)
+        try:
+            fresh.rename(folder)
+        except OSError:
+            if old.exists():
+                old.rename(folder)
+            raise
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def load_model(folder: str | os.PathLike[str]) -> Model:
+    """Read a model folder.
+
+    Raises
+    ------
+    NearedgeError
+        If the folder is missing, damaged, or of another format version.
+    """
+    path = Path(folder)
+    try:
+        numbers = (path / _NUMBERS).read_bytes()
+        description = json.loads((path / _DESCRIPTION).read_bytes())
+    except OSError as error:
+        raise NearedgeError(
+            f"cannot read the model {path}: {error.strerror} ({error.filename}); give a folder "
+            "that nearedge train has written"
+        ) from None
+    except ValueError as error:
+        raise NearedgeError(f"{path / _DESCRIPTION} is damaged: {error}; train again") from None
+    _check_description(description, path)
+    if hashlib.sha256(numbers).hexdigest() != description["sha256"]:
+        raise NearedgeError(
+            f"{path / _NUMBERS} is damaged, or does not belong to {_DESCRIPTION} beside it; "
+            "train again"
+        )
+    try:
+        tensors = load_tensors(numbers)
+        parts = {kind: _ensemble(kind, description[kind], tensors) for kind in _KINDS}
+    except (SafetensorError, KeyError, TypeError, ValueError, UsageError) as error:
+        raise NearedgeError(f"the model {path} is damaged: {error}; train again") from None
+    return Model(parts["classifier"], parts["regressor"], description["info"])
+
+
+def _check_description(description: Any, path: Path) -> None:
+    if not isinstance(description, dict) or description.get("format") != "nearedge model":
+        raise NearedgeError(f"{path / _DESCRIPTION} does not describe a nearedge model")
+    version = description.get("format_version")
+    if version != FORMAT_VERSION:
+        raise NearedgeError(
+            f"the model {path} has format version {version}, and this nearedge reads version "
+            f"{FORMAT_VERSION}; train it again, or use the nearedge it was made with"
+        )
+    for key, kind in (("sha256", str), ("classifier", dict), ("regressor", dict), ("info", dict)):
+        if not isinstance(description.get(key), kind):
+            raise NearedgeError(f"{path / _DESCRIPTION} is damaged: it lacks {key!r}; train again")
+
+
+def _ensemble(kind: str, described: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> Any:
+    inputs, *hidden, outputs = described["architecture"]
+    widths = Architecture(inputs, tuple(hidden), outputs).widths
+    members = described["members"]
+    shapes: dict[str, tuple[int, ...]] = {"mean": (inputs,), "scale": (inputs,)}
+    for index, (fan_in, fan_out) in enumerate(pairwise(widths)):
+        shapes[f"layer{index}.weight"] = (members, fan_out, fan_in)
+        shapes[f"layer{index}.bias"] = (members, fan_out)
+    own = {name: tensors[f"{kind}.{name}"] for name in shapes}
+    for name, shape in shapes.items():
+        if own[name].shape != shape:
+            raise ValueError(f"{kind}.{name} has shape {own[name].shape} instead of {shape}")
+    layers = tuple(
+        (own[f"layer{index}.weight"], own[f"layer{index}.bias"]) for index in range(len(widths) - 1)
+    )
+    preprocessing = Preprocessing(
+        described["normalise"], described["representation"], own["mean"], own["scale"]
+    )
+    if kind == "regressor":
+        return RegressorEnsemble(layers, preprocessing)
+    classes = np.array(described["classes"])
+    if classes.shape != (outputs,):
+        raise ValueError(f"{classes.size} classes for {outputs} outputs")
+    return ClassifierEnsemble(layers, preprocessing, classes)

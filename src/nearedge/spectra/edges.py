@@ -1,0 +1,111 @@
+"""Tabulated absorption edges, to tell which edge an absolute spectrum shows.
+
+Electron binding energies in eV of the elements in their natural forms: X-Ray Data Booklet (Lawrence
+Berkeley National Laboratory, LBNL/PUB-490, 3rd edition, 2009), table 1-1, compiled by G. P.
+Williams. They are relative to the Fermi level for metals, to the valence-band top for
+semiconductors, and to the vacuum for rare gases, N2, O2, F2 and Cl2; oxides therefore show the
+oxygen K edge some 13 eV below its tabulated 543.1 eV.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float
+
+from nearedge.errors import NearedgeError
+from nearedge.spectra.axis import check_axis
+
+# fmt: off
+_EDGES_EV = {
+    "K": {
+        "Li": 54.7, "Be": 111.5, "B": 188.0, "C": 284.2, "N": 409.9, "O": 543.1, "F": 696.7,
+        "Ne": 870.2, "Na": 1070.8, "Mg": 1303.0, "Al": 1559.6, "Si": 1839.0, "P": 2145.5,
+        "S": 2472.0, "Cl": 2822.4, "Ar": 3205.9, "K": 3608.4, "Ca": 4038.5, "Sc": 4492.0,
+        "Ti": 4966.0, "V": 5465.0, "Cr": 5989.0, "Mn": 6539.0, "Fe": 7112.0, "Co": 7709.0,
+        "Ni": 8333.0, "Cu": 8979.0, "Zn": 9659.0, "Ga": 10367.0, "Ge": 11103.0, "As": 11867.0,
+        "Se": 12658.0, "Br": 13474.0, "Kr": 14326.0,
+    },
+    "L3": {
+        "Sc": 398.7, "Ti": 453.8, "V": 512.1, "Cr": 574.1, "Mn": 638.7, "Fe": 706.8, "Co": 778.1,
+        "Ni": 852.7, "Cu": 932.7, "Zn": 1021.8,
+    },
+}
+# fmt: on
+
+# Oxidation raises an edge by less than 10 eV; measuring from the vacuum (O2, N2, F2) puts the
+# tabulated value up to 15 eV above the edge of a solid, and calibrations are off by a few eV.
+_EDGE_ABOVE_TABLE_EV = 10.0
+_EDGE_BELOW_TABLE_EV = 20.0
+
+
+def tabulated_edge_eV(element: str, edge: str) -> float:
+    """Look up an absorption edge.
+
+    Parameters
+    ----------
+    element
+        Chemical symbol: Li to Kr for the K edge, Sc to Zn for L3.
+    edge
+        ``"K"`` or ``"L3"``.
+
+    Returns
+    -------
+    float
+        Binding energy of the core level in eV.
+
+    Raises
+    ------
+    NearedgeError
+        If the edge is not in the table.
+
+    Examples
+    --------
+    >>> tabulated_edge_eV("Fe", "K")
+    7112.0
+    """
+    if edge not in _EDGES_EV:
+        raise NearedgeError(f"no table of {edge} edges; there are {', '.join(_EDGES_EV)}")
+    if element not in _EDGES_EV[edge]:
+        known = list(_EDGES_EV[edge])
+        raise NearedgeError(
+            f"no {edge} edge of {element!r} in the table, which goes from {known[0]} to {known[-1]}"
+        )
+    return _EDGES_EV[edge][element]
+
+
+def is_near_edge(energy_eV: Float[np.ndarray, " energy"], element: str, edge: str) -> bool:
+    """Tell whether absolute energies can show an edge.
+
+    They can if they start at most 10 eV above its tabulated energy and end at most 20 eV below it,
+    the range in which chemical shifts and references put the edge of a solid.
+
+    Parameters
+    ----------
+    energy_eV
+        Increasing absolute energies.
+    element, edge
+        As for `tabulated_edge_eV`.
+
+    Returns
+    -------
+    bool
+        Whether the edge may lie within the energies.
+
+    Raises
+    ------
+    NearedgeError
+        If the edge is not in the table, or the energies do not increase.
+
+    Examples
+    --------
+    >>> is_near_edge(np.linspace(525.0, 560.0, 351), "O", "K")
+    True
+    >>> is_near_edge(np.linspace(7080.0, 7200.0, 241), "O", "K")
+    False
+    """
+    check_axis(energy_eV, "edge")
+    tabulated_eV = tabulated_edge_eV(element, edge)
+    return bool(
+        energy_eV[0] <= tabulated_eV + _EDGE_ABOVE_TABLE_EV
+        and energy_eV[-1] >= tabulated_eV - _EDGE_BELOW_TABLE_EV
+    )

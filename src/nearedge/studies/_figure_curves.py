@@ -1,0 +1,265 @@
+"""Figures 3 and 4a, b: scores against a setting of the study, and against the epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Real
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator
+
+from nearedge.errors import NearedgeError
+from nearedge.studies.style import (
+    PART_COLOURS,
+    PART_LINES,
+    DOUBLE_COLUMN_mm,
+    SINGLE_COLUMN_mm,
+    add_axes,
+    label_ends,
+    new_figure,
+    panel_letter,
+    styled,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Sweep:
+    """Accuracy of each part while one setting is varied.
+
+    Parameters
+    ----------
+    setting
+        Increasing values of the setting; shape (setting,).
+    accuracy
+        Fractions by part ("train", "validation", "test" of the pooled protocol, "held-out");
+        shape (seed, setting) each, NaN where a value is missing.
+    ticks
+        Names of the settings, such as "8+6"; they stand at equal distances then.
+
+    Raises
+    ------
+    NearedgeError
+        If a part is unknown or shapes do not match.
+    """
+
+    setting: Real[np.ndarray, " setting"]
+    accuracy: Mapping[str, Float[np.ndarray, "_seed setting"]]
+    ticks: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_parts(self.accuracy, len(self.setting), "setting")
+        if self.ticks and len(self.ticks) != len(self.setting):
+            raise NearedgeError(
+                f"{len(self.setting)} settings need as many ticks, got {len(self.ticks)}"
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Learning:
+    """Mean squared error of each part after each epoch, at one learning rate.
+
+    Parameters
+    ----------
+    learning_rate
+        Step size of the optimiser.
+    mse
+        By part, as in `Sweep`; shape (seed, epoch) each.
+
+    Raises
+    ------
+    NearedgeError
+        If a part is unknown or shapes do not match.
+    """
+
+    learning_rate: float
+    mse: Mapping[str, Float[np.ndarray, "_seed epoch"]]
+
+    def __post_init__(self) -> None:
+        epochs = next((values.shape[-1] for values in self.mse.values()), 0)
+        _check_parts(self.mse, epochs, "epoch")
+
+
+@styled
+def figure_hidden_nodes(sweep: Sweep) -> Figure:
+    """Draw Fig. 3a: accuracy against the nodes of the hidden layers.
+
+    Parameters
+    ----------
+    sweep
+        Its ticks name the layers, such as "8+6".
+
+    Returns
+    -------
+    Figure
+        One column wide, one panel: the median over seeds with its range, by part.
+    """
+    return _accuracy_figure(sweep, "Hidden nodes (first + second layer)")
+
+
+@styled
+def figure_examples(sweep: Sweep) -> Figure:
+    """Draw Fig. 3b: accuracy against the number of synthetic examples.
+
+    Parameters
+    ----------
+    sweep
+        Its settings are numbers of examples.
+
+    Returns
+    -------
+    Figure
+        As `figure_hidden_nodes`.
+    """
+    return _accuracy_figure(sweep, "Synthetic examples")
+
+
+@styled
+def figure_averaged(sweep: Sweep) -> Figure:
+    """Draw accuracy against the number of raw spectra that are averaged into an example.
+
+    Parameters
+    ----------
+    sweep
+        Its settings are numbers of averaged spectra.
+
+    Returns
+    -------
+    Figure
+        As `figure_hidden_nodes`.
+    """
+    return _accuracy_figure(sweep, "Raw spectra averaged per example", doubling=True)
+
+
+@styled
+def figure_trajectories(sweep: Sweep) -> Figure:
+    """Draw accuracy against the number of independent trajectories in the training part.
+
+    Parameters
+    ----------
+    sweep
+        Its settings are numbers of trajectories.
+
+    Returns
+    -------
+    Figure
+        As `figure_hidden_nodes`.
+    """
+    return _accuracy_figure(sweep, "Independent trajectories trained on")
+
+
+@styled
+def figure_learning(panels: Sequence[Learning]) -> Figure:
+    """Draw Fig. 4a, b: mean squared error against the epoch, one panel per learning rate.
+
+    Parameters
+    ----------
+    panels
+        One entry per learning rate.
+
+    Returns
+    -------
+    Figure
+        Two columns wide, one panel per entry on a common logarithmic axis: the median over seeds
+        with its range, by part.
+
+    Raises
+    ------
+    NearedgeError
+        If there is no panel.
+    """
+    if not panels:
+        raise NearedgeError("the learning curves need at least one learning rate; give one or more")
+    figure = new_figure(DOUBLE_COLUMN_mm, 62)
+    pitch = (DOUBLE_COLUMN_mm - 12) / len(panels)
+    values = np.concatenate([v.ravel() for panel in panels for v in panel.mse.values()])
+    values = values[np.isfinite(values) & (values > 0)]
+    for place, panel in enumerate(panels):
+        axes = add_axes(figure, 12 + place * pitch, 7, pitch - 26, 44)
+        axes.set_yscale("log")
+        if values.size:
+            axes.set_ylim(values.min() / 1.2, values.max() * 1.2)
+        epochs = np.arange(1, 1 + max(v.shape[1] for v in panel.mse.values()))
+        axes.set_xlim(0, epochs[-1])
+        axes.set_xlabel("Epoch")
+        axes.set_title(f"learning rate {panel.learning_rate:g}", pad=5)
+        if place == 0:
+            axes.set_ylabel("Mean squared error")
+        axes.tick_params(labelleft=place == 0)
+        panel_letter(axes, "abcdefgh"[place % 8])
+        label_ends(axes, _draw_parts(axes, epochs, panel.mse, markers=False))
+    return figure
+
+
+def _accuracy_figure(sweep: Sweep, x_label: str, doubling: bool = False) -> Figure:
+    figure = new_figure(SINGLE_COLUMN_mm, 62)
+    rotated = len(sweep.ticks) > 9
+    axes = add_axes(figure, 11, 3, 48, 45 if rotated else 50)
+    x = np.arange(len(sweep.setting)) if sweep.ticks else sweep.setting
+    if doubling:
+        axes.set_xscale("log", base=2)
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.set_xlim(x[0] / 1.15, x[-1] * 1.15)
+        axes.set_xticks(x)
+    else:
+        margin = 0.04 * (float(x[-1] - x[0]) or 1.0)
+        axes.set_xlim(x[0] - margin, x[-1] + margin)
+    if sweep.ticks:
+        axes.set_xticks(x, sweep.ticks, rotation=90 if rotated else 0)
+    elif len(x) <= 6 and not doubling:
+        axes.xaxis.set_major_locator(FixedLocator(x.tolist()))
+    percent = {part: 100 * values for part, values in sweep.accuracy.items()}
+    finite = np.concatenate([v[np.isfinite(v)] for v in percent.values()])
+    lowest = finite.min() if finite.size else 0.0
+    axes.set_ylim(max(0.0, 10 * np.floor((lowest - 2) / 10)), 101)
+    axes.set(xlabel=x_label, ylabel="Accuracy (%)")
+    label_ends(axes, _draw_parts(axes, x, percent, markers=True))
+    return figure
+
+
+def _draw_parts(
+    axes: Axes, x: np.ndarray, values: Mapping[str, np.ndarray], markers: bool
+) -> list[tuple[float, str, str]]:
+    """Draw median and range of each part; return where the lines end and what they are called."""
+    ends = []
+    for part in [part for part in PART_COLOURS if part in values]:
+        runs, colour = values[part], PART_COLOURS[part]
+        known = np.isfinite(runs).any(axis=0)
+        if not known.any():
+            continue
+        median = np.full(runs.shape[1], np.nan)
+        median[known] = np.nanmedian(runs[:, known], axis=0)
+        if len(runs) > 1:
+            low, high = np.nanmin(runs[:, known], axis=0), np.nanmax(runs[:, known], axis=0)
+            axes.fill_between(x[known], low, high, color=colour, alpha=0.2, linewidth=0)
+        axes.plot(
+            x,
+            median,
+            color=colour,
+            linestyle=PART_LINES[part],
+            linewidth=1.6 if part == "held-out" else 1.0,
+            marker="o" if markers else None,
+            markersize=2.6,
+            label=part,
+        )
+        ends.append((float(median[known][-1]), _part_name(part), colour))
+    return ends
+
+
+def _part_name(part: str) -> str:
+    return part if part == "held-out" else f"pooled {part}"
+
+
+def _check_parts(values: Mapping[str, np.ndarray], length: int, axis: str) -> None:
+    if not values or not length:
+        raise NearedgeError(f"a curve needs at least one part and one {axis}; give values to draw")
+    for part, runs in values.items():
+        if part not in PART_COLOURS:
+            raise NearedgeError(f"unknown part {part!r}; known are {', '.join(PART_COLOURS)}")
+        if runs.ndim != 2 or runs.shape[1] != length or not len(runs):
+            raise NearedgeError(
+                f"the values of part {part!r} must have shape (seed, {length}), one per {axis}, "
+                f"got {runs.shape}"
+            )

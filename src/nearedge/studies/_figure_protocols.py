@@ -1,0 +1,149 @@
+"""The paper's accuracy, ours pooled and ours held-out in one chart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from nearedge.errors import NearedgeError
+from nearedge.studies.style import (
+    INK,
+    PART_COLOURS,
+    SINGLE_COLUMN_mm,
+    add_axes,
+    new_figure,
+    styled,
+    text_width_mm,
+)
+
+Protocol = Literal["published", "pooled", "held-out"]
+
+_PROTOCOL_COLOURS = {
+    "published": INK,
+    "pooled": PART_COLOURS["test"],
+    "held-out": PART_COLOURS["held-out"],
+}
+_PROTOCOL_HEADINGS = {
+    "published": "Published",
+    "pooled": "Pooled: averages that share raw spectra with training",
+    "held-out": "Held-out: single sites of unseen {group}",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Score:
+    """Accuracy of one method under one protocol.
+
+    Parameters
+    ----------
+    method
+        What is compared, such as "1-nearest-neighbour".
+    protocol
+        "published" for the paper's own number.
+    accuracy
+        Fractions, one per seed; shape (seed,).
+
+    Raises
+    ------
+    NearedgeError
+        If there is no value, or the protocol is unknown.
+    """
+
+    method: str
+    protocol: Protocol
+    accuracy: Float[np.ndarray, " seed"]
+
+    def __post_init__(self) -> None:
+        if self.protocol not in _PROTOCOL_COLOURS:
+            raise NearedgeError(
+                f"{self.method}: unknown protocol {self.protocol!r}; "
+                f"known are {', '.join(_PROTOCOL_COLOURS)}"
+            )
+        if self.accuracy.ndim != 1 or not self.accuracy.size:
+            raise NearedgeError(f"{self.method}: give one accuracy per seed, at least one")
+
+
+@styled
+def figure_protocols(scores: Sequence[Score], group: str = "atoms") -> Figure:
+    """Draw the paper's accuracy, ours pooled and ours held-out with all baselines, in one chart.
+
+    Parameters
+    ----------
+    scores
+        Rows of the chart; they are grouped by protocol and keep their order within it.
+    group
+        As in `figure_regression`.
+
+    Returns
+    -------
+    Figure
+        One column wide, or more where names are long: a dot at the median over seeds, a bar for
+        the range, and the value.
+
+    Raises
+    ------
+    NearedgeError
+        If there is no score.
+    """
+    if not scores:
+        raise NearedgeError("a comparison of protocols needs at least one score; give some")
+    groups = {p: [s for s in scores if s.protocol == p] for p in _PROTOCOL_COLOURS}
+    groups = {protocol: rows for protocol, rows in groups.items() if rows}
+    lines = len(scores) + 1.3 * len(groups)
+    left = 7 + max(text_width_mm(score.method) for score in scores)
+    right = max(SINGLE_COLUMN_mm - 10, left + 28)
+    figure = new_figure(right + 10, 4.2 * lines + 13)
+    axes = add_axes(figure, left, 2, right - left, 4.2 * lines)
+    point = 1 / (right - left)
+    lowest = 100 * min(float(score.accuracy.min()) for score in scores)
+    axes.set(xlim=(max(0.0, 10 * np.floor((lowest - 3) / 10)), 101), ylim=(lines - 0.3, -0.3))
+    axes.set_xlabel("Accuracy (%)")
+    axes.spines.left.set_visible(False)
+    axes.tick_params(left=False, labelleft=False)
+    row = 0.3
+    for protocol, members in groups.items():
+        colour = _PROTOCOL_COLOURS[protocol]
+        _row_text(
+            axes,
+            (1 - left) * point,
+            row,
+            _PROTOCOL_HEADINGS[protocol].format(group=group),
+            colour,
+            weight="bold",
+        )
+        row += 1
+        for score in members:
+            _draw_score(axes, row, score, colour, (3 - left) * point)
+            row += 1
+        row += 0.3
+    return figure
+
+
+def _draw_score(axes: Axes, row: float, score: Score, colour: str, left: float) -> None:
+    percent = 100 * score.accuracy
+    median = float(np.median(percent))
+    axes.axhline(row, color="#e4e4e4", linewidth=0.5, zorder=0)
+    axes.plot([percent.min(), percent.max()], [row, row], color=colour, linewidth=2.2, alpha=0.4)
+    axes.plot([median], [row], "o", color=colour, markersize=3.6, clip_on=False, label=score.method)
+    _row_text(axes, left, row, score.method, INK)
+    _row_text(axes, 1.05, row, f"{median:.1f}", colour)
+
+
+def _row_text(
+    axes: Axes, x: float, row: float, text: str, colour: str, weight: str = "normal"
+) -> None:
+    axes.annotate(
+        text,
+        (x, row),
+        xycoords=("axes fraction", "data"),
+        va="center",
+        color=colour,
+        fontweight=weight,
+        annotation_clip=False,
+    )

@@ -1,0 +1,367 @@
+"""Every engine keeps to the interface, and the checks notice each way of not doing so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk
+
+from nearedge.engines import SiteSpectrum, describe_site
+from nearedge.engines.conformance import CHECKS, Case, failures
+from nearedge.engines.feff import Feff
+from nearedge.errors import EngineError
+
+
+def overlapping() -> Atoms:
+    structure = bulk("MgO", "rocksalt", a=4.21, cubic=True)
+    structure.positions[0] = structure.positions[1] + [0.3, 0.0, 0.0]
+    return structure
+
+
+def toy_case(name: str) -> Case:
+    import nearedge_toy_engine as plugin
+
+    engine = {"toy": plugin.Toy, "toy-structure": plugin.ToyStructure}[name]()
+    return Case(
+        engine,
+        bulk("MgO", "rocksalt", a=4.21) + Atoms("O", [[1.1, 1.2, 1.3]]),
+        sites=(2, 1),
+        broken_structure=overlapping(),
+        broken_site=1,
+        words="ATOMS OVERLAP",
+    )
+
+
+def feff_case() -> Case:
+    radii = {"scf_radius_A": 2.2, "fms_radius_A": 2.2, "cluster_radius_A": 2.2, "lmax": 1}
+    return Case(
+        Feff(**radii),
+        Atoms("OMgO", [[0.0, 0.0, -1.75], [0.0, 0.0, 0.0], [0.0, 0.0, 1.95]]),
+        sites=(2, 0),
+        broken_structure=overlapping(),
+        broken_site=1,
+        words="TWO ATOMS VERY CLOSE TOGETHER",
+    )
+
+
+CASES = {
+    "toy": lambda: toy_case("toy"),
+    "toy-structure": lambda: toy_case("toy-structure"),
+    "feff": feff_case,
+}
+SLOW = {"feff"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in CASES],
+)
+def test_engine_conforms(name, tmp_path):
+    assert failures(CASES[name](), tmp_path) == []
+
+
+@dataclass
+class Scripted:
+    """An engine that conforms; each test spoils one thing."""
+
+    name: str = "scripted"
+    per: str = "site"
+    native_broadening: str = "none"
+    notes: dict = field(default_factory=dict)
+
+    def version(self):
+        return "1"
+
+    def settings(self):
+        return {"depth": 1}
+
+    def spectrum(self, structure, site):
+        energy_eV = np.arange(500.0, 600.0, 0.5)
+        return SiteSpectrum(energy_eV, np.full(energy_eV.shape, site + 1.0), 530.0)
+
+    def compute(self, structure, sites, edge, folder):
+        if structure.get_distance(0, 1) < 0.5:
+            [site] = sites
+            return {site: EngineError(f"{describe_site(structure, site)}: PROGRAM STOPPED; fix it")}
+        return {site: self.spectrum(structure, site) for site in sites}
+
+
+def scripted_case(engine) -> Case:
+    return Case(
+        engine,
+        bulk("MgO", "rocksalt", a=4.21),
+        sites=(1, 0),
+        broken_structure=overlapping(),
+        broken_site=1,
+        words="PROGRAM STOPPED",
+    )
+
+
+def spectrum(energy_eV, intensity, edge_energy_eV=530.0):
+    """A spectrum that its own checks never saw, as an engine can make by changing it later."""
+    made = SiteSpectrum(np.arange(2.0), np.ones(2), edge_energy_eV)
+    object.__setattr__(made, "energy_eV", np.asarray(energy_eV, dtype=float))
+    object.__setattr__(made, "intensity", np.asarray(intensity, dtype=float))
+    return made
+
+
+class SortsItsSites(Scripted):
+    def compute(self, structure, sites, edge, folder):
+        return super().compute(structure, sorted(sites), edge, folder)
+
+
+class LosesASite(Scripted):
+    def compute(self, structure, sites, edge, folder):
+        return super().compute(structure, sites[:1], edge, folder)
+
+
+class RaisesKeyError(Scripted):
+    def compute(self, structure, sites, edge, folder):
+        raise KeyError("what?")
+
+
+class SwapsItsSpectra(Scripted):
+    def compute(self, structure, sites, edge, folder):
+        results = super().compute(structure, sites, edge, folder)
+        return dict(zip(results, list(super().compute(structure, sorted(sites), edge, folder)
+                                      .values()), strict=True))  # fmt: skip
+
+
+class RollsDice(Scripted):
+    def spectrum(self, structure, site):
+        self.notes["runs"] = self.notes.get("runs", 0) + 1
+        good = super().spectrum(structure, site)
+        return SiteSpectrum(good.energy_eV, good.intensity + 1e-9 * self.notes["runs"], 530.0)
+
+
+class MovesItsZero(Scripted):
+    def spectrum(self, structure, site):
+        self.notes["runs"] = self.notes.get("runs", 0) + 1
+        good = super().spectrum(structure, site)
+        return SiteSpectrum(good.energy_eV, good.intensity, 530.0 + self.notes["runs"])
+
+
+class ComputesTheFirstAtom(Scripted):
+    def spectrum(self, structure, site):
+        return super().spectrum(structure, 0)
+
+
+class MovesAnAtom(Scripted):
+    def spectrum(self, structure, site):
+        structure.positions[0] += 1e-6
+        return super().spectrum(structure, site)
+
+
+class ScalesTheCell(Scripted):
+    def spectrum(self, structure, site):
+        structure.set_cell(structure.cell.array * 1.01)
+        return super().spectrum(structure, site)
+
+
+class OpensTheCell(Scripted):
+    def spectrum(self, structure, site):
+        structure.pbc = False
+        return super().spectrum(structure, site)
+
+
+class WritesIntoInfo(Scripted):
+    def spectrum(self, structure, site):
+        structure.info["absorber"] = site
+        return super().spectrum(structure, site)
+
+
+class TagsTheAbsorber(Scripted):
+    def spectrum(self, structure, site):
+        structure.set_tags([1] * len(structure))
+        return super().spectrum(structure, site)
+
+
+class LeavesItsCalculator(Scripted):
+    def spectrum(self, structure, site):
+        from ase.calculators.emt import EMT
+
+        structure.calc = EMT()
+        return super().spectrum(structure, site)
+
+
+class RunsBackwards(Scripted):
+    def spectrum(self, structure, site):
+        return spectrum(np.arange(600.0, 500.0, -0.5), np.full(200, site + 1.0))
+
+
+class CountsInHartree(Scripted):
+    def spectrum(self, structure, site):
+        return spectrum(np.arange(500.0, 600.0, 0.5) / 27.2, np.full(200, site + 1.0), 530 / 27.2)
+
+
+class CountsInKeV(Scripted):
+    def spectrum(self, structure, site):
+        return spectrum(np.arange(0.5, 0.6, 0.0005), np.full(200, site + 1.0), 0.53)
+
+
+class CountsInMeV(Scripted):
+    def spectrum(self, structure, site):
+        return spectrum(np.arange(5e5, 6e5, 5e2), np.full(200, site + 1.0), 5.3e5)
+
+
+class GivesNaN(Scripted):
+    def spectrum(self, structure, site):
+        return spectrum(np.arange(500.0, 600.0, 0.5), np.full(200, np.nan))
+
+
+class GivesLessThanNothing(Scripted):
+    def spectrum(self, structure, site):
+        return spectrum(np.arange(500.0, 600.0, 0.5), np.linspace(-1, site + 1, 200))
+
+
+class GivesNothing(Scripted):
+    def spectrum(self, structure, site):
+        return spectrum(np.arange(500.0, 600.0, 0.5), np.zeros(200))
+
+
+class LosesAnIntensity(Scripted):
+    def spectrum(self, structure, site):
+        return spectrum(np.arange(500.0, 600.0, 0.5), np.full(199, site + 1.0))
+
+
+class RaisesItsFailure(Scripted):
+    def compute(self, structure, sites, edge, folder):
+        results = super().compute(structure, sites, edge, folder)
+        for result in results.values():
+            if isinstance(result, EngineError):
+                raise result
+        return results
+
+
+class HidesItsFailure(Scripted):
+    def compute(self, structure, sites, edge, folder):
+        return {site: self.spectrum(structure, site) for site in sites}
+
+
+class _Reworded(Scripted):
+    message = ""
+
+    def compute(self, structure, sites, edge, folder):
+        results = super().compute(structure, sites, edge, folder)
+        return {
+            site: EngineError(self.message) if isinstance(result, EngineError) else result
+            for site, result in results.items()
+        }
+
+
+class SaysNothing(_Reworded):
+    message = "Mg4O4, atom 1 (O): failed"
+
+
+class NamesNoSite(_Reworded):
+    message = "Mg4O4: PROGRAM STOPPED"
+
+
+class NamesNoStructure(_Reworded):
+    message = "atom 1 (O): PROGRAM STOPPED"
+
+
+class TellsAStory(_Reworded):
+    message = "Mg4O4, atom 1 (O): PROGRAM STOPPED\nbecause"
+
+
+class KeepsArraysInSettings(Scripted):
+    def settings(self):
+        return {"weights": np.ones(3)}
+
+
+class SettingsHoldInfinity(Scripted):
+    def settings(self):
+        return {"radius_A": float("inf")}
+
+
+class SettingsHoldTuples(Scripted):
+    def settings(self):
+        return {"kpoints": (1, 1, 1)}
+
+
+class HasNoVersion(Scripted):
+    def version(self):
+        return ""
+
+
+class ShoutsItsName(Scripted):
+    def __init__(self):
+        super().__init__(name="My Engine")
+
+
+class RunsPerAtom(Scripted):
+    def __init__(self):
+        super().__init__(per="atom")
+
+
+class HoldsALambda(Scripted):
+    def __init__(self):
+        super().__init__(notes={"f": lambda: None})
+
+
+SPOILED = {
+    "computes_every_site_in_order": (SortsItsSites, LosesASite, RaisesKeyError),
+    "same_site_same_spectrum": (SwapsItsSpectra, RollsDice, MovesItsZero),
+    "different_sites_different_spectra": (ComputesTheFirstAtom,),
+    "structure_is_untouched": (
+        MovesAnAtom,
+        ScalesTheCell,
+        OpensTheCell,
+        WritesIntoInfo,
+        TagsTheAbsorber,
+        LeavesItsCalculator,
+    ),
+    "energies_increase_in_eV": (RunsBackwards, CountsInHartree, CountsInKeV, CountsInMeV),
+    "intensities_are_cross_sections": (
+        GivesNaN,
+        GivesLessThanNothing,
+        GivesNothing,
+        LosesAnIntensity,
+    ),
+    "failure_is_returned_in_the_programs_words": (
+        RaisesItsFailure,
+        HidesItsFailure,
+        SaysNothing,
+        NamesNoSite,
+        NamesNoStructure,
+        TellsAStory,
+    ),
+    "settings_are_json": (KeepsArraysInSettings, SettingsHoldInfinity, SettingsHoldTuples),
+    "tells_name_version_and_broadening": (HasNoVersion, ShoutsItsName, RunsPerAtom),
+    "travels_to_a_worker": (HoldsALambda,),
+}
+
+
+def test_scripted_engine_conforms_before_it_is_spoiled(tmp_path):
+    found = failures(scripted_case(Scripted()), tmp_path)
+    # A class of a test module cannot be pickled by its name.
+    assert [f for f in found if not f.startswith("travels_to_a_worker")] == []
+
+
+@pytest.mark.parametrize(
+    ("check", "engine"),
+    [(check, engine) for check, engines in SPOILED.items() for engine in engines],
+)
+def test_check_notices_an_engine_that(check, engine, tmp_path):
+    found = failures(scripted_case(engine()), tmp_path)
+    assert any(f.startswith(f"{check}: ") for f in found), found
+
+
+def test_every_check_has_an_engine_that_fails_it():
+    assert set(SPOILED) == {check.__name__ for check in CHECKS}
+
+
+def test_case_with_one_site_proves_nothing(tmp_path):
+    case = toy_case("toy")
+    alone = Case(case.engine, case.structure, (1,), case.broken_structure, 1, case.words)
+    assert "at least two sites" in " ".join(failures(alone, tmp_path))
+
+
+def test_structure_with_trajectory_is_named_by_it(tmp_path):
+    case = toy_case("toy")
+    case.broken_structure.info |= {"trajectory_id": "cell-07", "snapshot_id": 3}
+    assert failures(case, tmp_path) == []

@@ -1,0 +1,414 @@
+"""Training does what it says: loss, Adam, shuffling, packing, stopping, continuing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from nearedge.errors import NearedgeError, UsageError
+from nearedge.models import (
+    PAPER_CLASSIFIER,
+    PAPER_REGRESSOR,
+    Architecture,
+    Examples,
+    TrainingSettings,
+    fresh_state,
+    initial_parameters,
+    outputs,
+    softmax,
+    train,
+)
+from nearedge.models.packed import pack_loss, pad
+
+# Forty-nine examples in batches of 16: three steps an epoch, and one example left over.
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(49, 5))
+CODES = (X[:, 0] > 0).astype(int) + (X[:, 1] > 0.5)
+NUMBERS = X[:, 0] - 0.5 * X[:, 1]
+WEIGHT = RNG.uniform(0.5, 2.0, 49)
+CLASSIFIER = Architecture(5, (4, 3), 3)
+REGRESSOR = Architecture(5, (4, 3), 1)
+SETTINGS = TrainingSettings(
+    "cross-entropy", epochs=34, batch_size=16, learning_rate=0.01, precision="float64"
+)
+CASES = {
+    "classifier": (CLASSIFIER, SETTINGS, Examples(X, CODES, WEIGHT)),
+    "regressor": (
+        REGRESSOR,
+        replace(SETTINGS, loss="mean squared error"),
+        Examples(X, NUMBERS, WEIGHT),
+    ),
+}
+both = pytest.mark.parametrize("case", CASES)
+
+
+def _flat(parameters):
+    return np.concatenate([np.concatenate([w.ravel(), b.ravel()]) for w, b in parameters])
+
+
+def _close(one, other, atol):
+    np.testing.assert_allclose(_flat(one), _flat(other), rtol=0, atol=atol)
+
+
+def _one_hot(codes):
+    return np.eye(3)[codes]
+
+
+@both
+def test_the_gradient_of_the_loss_agrees_with_finite_differences(case):
+    architecture, settings, examples = CASES[case]
+    parameters = initial_parameters(architecture, seed=3)
+    targets = _one_hot(CODES) if case == "classifier" else NUMBERS[:, None]
+    stacked = np.concatenate([targets, WEIGHT[:, None]], axis=1)[None]
+    shapes = [array.shape for layer in parameters for array in layer]
+    sizes = [int(np.prod(shape)) for shape in shapes]
+
+    def loss(flat):
+        pieces = jnp.split(flat, np.cumsum(sizes)[:-1])
+        arrays = [p.reshape(1, *shape) for p, shape in zip(pieces, shapes, strict=True)]
+        layers = tuple(zip(arrays[::2], arrays[1::2], strict=True))
+        return pack_loss(layers, jnp.asarray(X)[None], jnp.asarray(stacked), 0.3, settings.loss)[0]
+
+    with jax.enable_x64(True):
+        point = _flat(parameters) + 0.05
+        gradient = np.asarray(jax.grad(loss)(jnp.asarray(point)))
+        step = 1e-6 * np.eye(point.size)
+        differences = [
+            (float(loss(jnp.asarray(point + d))) - float(loss(jnp.asarray(point - d)))) / 2e-6
+            for d in step
+        ]
+    np.testing.assert_allclose(gradient, differences, rtol=0, atol=1e-8)
+
+
+def _train_in_numpy(architecture, examples, settings, seed, steps):
+    """The same algorithm written from its description, one example per row."""
+    m = len(examples.x)
+    weight = examples.weight / examples.weight.mean()
+    layers = [[w.T.copy(), b.copy()] for w, b in initial_parameters(architecture, seed)]
+    mean = [[np.zeros_like(a) for a in layer] for layer in layers]
+    square = [[np.zeros_like(a) for a in layer] for layer in layers]
+    step = epoch = 0
+    while True:
+        order = np.random.default_rng([seed, 1, epoch]).permutation(m)
+        for first in range(0, m - settings.batch_size + 1, settings.batch_size):
+            if step == steps:
+                return tuple((w.T, b) for w, b in layers)
+            rows = order[first : first + settings.batch_size]
+            activations = [examples.x[rows]]
+            for index, (w, b) in enumerate(layers):
+                z = activations[-1] @ w + b
+                activations.append(np.maximum(z, 0) if index < len(layers) - 1 else z)
+            if settings.loss == "cross-entropy":
+                slope = softmax(activations[-1]) - _one_hot(examples.y[rows])
+            else:
+                slope = 2 * (activations[-1] - examples.y[rows, None])
+            slope *= weight[rows, None] / settings.batch_size
+            gradients = []
+            for index in range(len(layers) - 1, -1, -1):
+                w = layers[index][0]
+                penalty = settings.penalty / m * w
+                gradients.insert(0, (activations[index].T @ slope + penalty, slope.sum(0)))
+                slope = (slope @ w.T) * (activations[index] > 0)
+            step += 1
+            for at, layer in enumerate(layers):
+                for place in (0, 1):
+                    g = gradients[at][place]
+                    mean[at][place] = 0.9 * mean[at][place] + 0.1 * g
+                    square[at][place] = 0.999 * square[at][place] + 0.001 * g**2
+                    rate = settings.learning_rate * np.sqrt(1 - 0.999**step) / (1 - 0.9**step)
+                    layer[place] = layer[place] - rate * mean[at][place] / (
+                        np.sqrt(square[at][place]) + 1e-7
+                    )
+        epoch += 1
+
+
+@both
+def test_a_hundred_steps_equal_an_independent_numpy_training(case):
+    architecture, settings, examples = CASES[case]
+    trained = train(architecture, examples, replace(settings, epochs=33), seeds=[7])
+    expected = _train_in_numpy(architecture, examples, settings, seed=7, steps=99)
+    _close(trained.parameters[0], expected, 1e-11)
+    longer = train(architecture, examples, replace(settings, epochs=34), seeds=[7])
+    expected = _train_in_numpy(architecture, examples, settings, seed=7, steps=102)
+    _close(longer.parameters[0], expected, 1e-11)
+
+
+@both
+def test_a_model_ends_the_same_alone_and_packed_with_others(case):
+    architecture, settings, examples = CASES[case]
+    widths = [(4, 3), (9, 7), (2, 2), (4, 3), (6, 5), (16, 14), (8, 6), (4, 3), (3, 1), (4, 3)]
+    mixed = [replace(architecture, hidden=hidden) for hidden in widths]
+    together = train(mixed, examples, settings, seeds=list(range(10)))
+    alone = train(architecture, examples, settings, seeds=[7])
+    _close(together.parameters[7], alone.parameters[0], 1e-8)
+
+
+def test_padding_to_a_wider_network_changes_nothing_and_stays_zero():
+    architecture, settings, examples = CASES["classifier"]
+    own = initial_parameters(architecture, seed=7)
+    wide = pad(own, (5, 8, 6, 3))
+    trained = train(
+        [architecture, Architecture(5, (8, 6), 3)],
+        examples,
+        settings,
+        seeds=[7, 7],
+        start=[fresh_state(own), fresh_state(wide)],
+    )
+    narrow, padded = trained.parameters
+    _close(pad(narrow, (5, 8, 6, 3)), padded, 1e-9)
+    assert not padded[0][0][4:].any()
+    assert not padded[0][1][4:].any()
+    assert not padded[1][0][:, 4:].any()
+
+
+def test_models_of_different_depth_train_in_one_call():
+    depths = [(), (4,), (4, 3), (4, 3, 2)]
+    models = [Architecture(5, hidden, 3) for hidden in depths]
+    trained = train(models, Examples(X, CODES), replace(SETTINGS, epochs=3), seeds=[1, 2, 3, 4])
+    assert [len(layers) for layers in trained.parameters] == [1, 2, 3, 4]
+    assert trained.history["train_loss"].shape == (3, 4)
+
+
+def test_the_same_call_gives_the_same_bits():
+    settings = replace(SETTINGS, precision="float32")
+    one, two = (
+        train(CLASSIFIER, Examples(X, CODES), settings, seeds=list(range(9))) for _ in range(2)
+    )
+    for first, second in zip(one.parameters, two.parameters, strict=True):
+        np.testing.assert_array_equal(_flat(first), _flat(second))
+    np.testing.assert_array_equal(one.history["train_loss"], two.history["train_loss"])
+    assert _flat(one.parameters[0]).dtype == np.float32
+
+
+def test_each_seed_has_its_own_weights_and_order():
+    start = fresh_state(initial_parameters(CLASSIFIER, seed=0))
+    settings = replace(SETTINGS, epochs=1)
+    trained = train(CLASSIFIER, Examples(X, CODES), settings, seeds=[1, 2], start=[start, start])
+    assert np.abs(_flat(trained.parameters[0]) - _flat(trained.parameters[1])).max() > 1e-6
+    assert (
+        initial_parameters(CLASSIFIER, 1)[0][0] != initial_parameters(CLASSIFIER, 2)[0][0]
+    ).all()
+
+
+@both
+def test_models_with_their_own_data_equal_models_trained_on_it_alone(case):
+    architecture, settings, examples = CASES[case]
+    other = Examples(examples.x[::-1] * 0.9, examples.y[::-1].copy(), examples.weight)
+    stacked = Examples(
+        np.stack([examples.x, other.x]),
+        np.stack([examples.y, other.y]),
+        np.stack([examples.weight, other.weight]),
+    )
+    trained = train(
+        architecture, stacked, settings, seeds=[7, 7], validation=stacked, monitor={"x": examples}
+    )
+    alone = train(architecture, other, settings, seeds=[7], validation=other)
+    _close(trained.parameters[1], alone.parameters[0], 1e-9)
+    for key in ("train_loss", "validation_loss"):
+        np.testing.assert_allclose(trained.history[key][:, 1], alone.history[key][:, 0], rtol=1e-9)
+
+
+def test_a_run_continued_equals_a_run_in_one_piece():
+    examples = Examples(X, CODES)
+    parts = replace(SETTINGS, epochs=60), replace(SETTINGS, epochs=40)
+    whole = train(CLASSIFIER, examples, replace(SETTINGS, epochs=100), seeds=[4, 5])
+    first = train(CLASSIFIER, examples, parts[0], seeds=[4, 5])
+    second = train(CLASSIFIER, examples, parts[1], seeds=[4, 5], start=first.states)
+    for one, other in zip(whole.parameters, second.parameters, strict=True):
+        np.testing.assert_array_equal(_flat(one), _flat(other))
+    joined = np.concatenate([first.history["train_loss"], second.history["train_loss"]])
+    np.testing.assert_array_equal(whole.history["train_loss"], joined)
+    assert second.epochs.tolist() == [100, 100]
+
+
+def test_soft_targets_of_certainty_equal_class_codes():
+    codes, soft = (
+        train(CLASSIFIER, Examples(X, y), SETTINGS, seeds=[0]) for y in (CODES, _one_hot(CODES))
+    )
+    np.testing.assert_array_equal(_flat(codes.parameters[0]), _flat(soft.parameters[0]))
+
+
+def test_an_example_of_weight_zero_has_no_influence():
+    weight = np.where(np.arange(49) < 30, 1.0, 0.0)
+    spoiled = np.where(weight > 0, CODES, 2 - CODES)
+    one, two = (
+        train(CLASSIFIER, Examples(X, y, weight), SETTINGS, seeds=[0]) for y in (CODES, spoiled)
+    )
+    np.testing.assert_array_equal(_flat(one.parameters[0]), _flat(two.parameters[0]))
+
+
+@both
+def test_the_history_holds_the_losses_of_the_final_weights(case):
+    architecture, settings, examples = CASES[case]
+    held = Examples(X[:20] + 0.1, examples.y[:20], WEIGHT[:20])
+    trained = train(architecture, examples, settings, [0], validation=held, monitor={"test": held})
+    answers = outputs(trained.parameters[0], held.x)
+    if case == "classifier":
+        losses = -np.log(softmax(answers)[np.arange(20), held.y])
+        accuracy = np.average(answers.argmax(1) == held.y, weights=held.weight)
+        assert trained.history["test_accuracy"][-1, 0] == pytest.approx(accuracy, abs=1e-12)
+    else:
+        losses = (answers[:, 0] - held.y) ** 2
+        assert set(trained.history) == {"train_loss", "validation_loss", "test_loss"}
+    expected = np.average(losses, weights=held.weight)
+    assert trained.history["validation_loss"][-1, 0] == pytest.approx(expected, rel=1e-9)
+    np.testing.assert_array_equal(trained.history["validation_loss"], trained.history["test_loss"])
+
+
+def test_early_stopping_returns_the_weights_of_lowest_validation_loss():
+    noise = np.random.default_rng(5).integers(0, 3, 49)
+    examples, held = Examples(X, noise), Examples(X + 1.0, noise[::-1].copy())
+    settings = replace(SETTINGS, epochs=300, learning_rate=0.05, patience=10)
+    trained = train(CLASSIFIER, examples, settings, seeds=[0, 1, 2], validation=held)
+    loss = trained.history["validation_loss"]
+    for model, parameters in enumerate(trained.parameters):
+        epochs = trained.epochs[model]
+        best = int(np.nanargmin(loss[:, model]))
+        assert epochs == best + 11 < 300
+        assert np.isnan(loss[epochs:, model]).all()
+        assert np.isfinite(loss[:epochs, model]).all()
+        shorter = train(
+            CLASSIFIER, examples, replace(settings, epochs=best + 1, patience=None), seeds=[model]
+        )
+        _close(parameters, shorter.parameters[0], 1e-9)
+    assert len(set(trained.epochs)) > 1
+
+
+def test_early_stopping_does_not_depend_on_what_a_model_is_packed_with():
+    noise = np.random.default_rng(5).integers(0, 3, 49)
+    examples, held = Examples(X, noise), Examples(X + 1.0, noise[::-1].copy())
+    settings = replace(SETTINGS, epochs=300, learning_rate=0.05, patience=10)
+    together = train(CLASSIFIER, examples, settings, seeds=[0, 1, 2], validation=held)
+    alone = train(CLASSIFIER, examples, settings, seeds=[1], validation=held)
+    assert together.epochs[1] == alone.epochs[0]
+    _close(together.parameters[1], alone.parameters[0], 1e-8)
+
+
+@pytest.mark.parametrize("paper", [PAPER_CLASSIFIER, PAPER_REGRESSOR], ids=lambda s: s.loss)
+def test_the_penalty_as_a_bare_factor_collapses_the_network(paper):
+    x = np.random.default_rng(1).normal(size=(320, 5))
+    codes = (x[:, 0] > 0).astype(int)
+    y = codes if paper is PAPER_CLASSIFIER else x[:, 0]
+    architecture = Architecture(5, (8, 6), 2 if paper is PAPER_CLASSIFIER else 1)
+    settings = replace(paper, epochs=120, batch_size=32, learning_rate=0.01)
+
+    def spread(penalty):
+        trained = train(architecture, Examples(x, y), replace(settings, penalty=penalty), seeds=[0])
+        return float(outputs(trained.parameters[0], x).std(axis=0).max())
+
+    # A bare factor 0.1 is 2 m times what lambda = 0.1 means.
+    assert spread(0.1 * 2 * len(x)) < 0.01
+    assert spread(0.1) > 0.8
+
+
+@pytest.mark.parametrize("where", ["inputs", "targets", "weights"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_value_that_is_not_finite_is_refused_before_training(where, value):
+    x, y, weight = X.copy(), NUMBERS.copy(), WEIGHT.copy()
+    {"inputs": x[:, 2], "targets": y, "weights": weight}[where][11] = value
+    with pytest.raises(NearedgeError, match=rf"train {where} hold .* index \(11"):
+        train(REGRESSOR, Examples(x, y, weight), CASES["regressor"][1], seeds=[0])
+
+
+def test_a_validation_value_too_large_for_the_precision_is_refused():
+    held = Examples(np.where(X == X[3, 2], 1e39, X), NUMBERS)
+    settings = replace(CASES["regressor"][1], precision="float32")
+    with pytest.raises(NearedgeError, match=r"validation inputs .* float32.*\(3, 2\)"):
+        train(REGRESSOR, Examples(X, NUMBERS), settings, seeds=[0], validation=held)
+
+
+def test_a_diverging_run_names_model_epoch_and_remedy():
+    settings = replace(CASES["regressor"][1], learning_rate=1e30, precision="float32")
+    with pytest.raises(
+        NearedgeError,
+        match=r"model 0 \(5-4-3-1, seed 8\) diverged in epoch 1: .*lower the learning",
+    ):
+        train(REGRESSOR, Examples(X, NUMBERS), settings, seeds=[8])
+
+
+def test_progress_counts_up_to_all_epochs():
+    calls = []
+    settings = replace(SETTINGS, epochs=150)
+    train(CLASSIFIER, Examples(X, CODES), settings, [0], progress=lambda *now: calls.append(now))
+    assert calls == sorted(set(calls))
+    assert len(calls) > 1
+    assert calls[-1] == (150, 150)
+
+
+def test_training_in_float64_leaves_jax_as_it_was():
+    train(CLASSIFIER, Examples(X, CODES), replace(SETTINGS, epochs=1), seeds=[0])
+    assert jnp.ones(1).dtype == jnp.float32
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"seeds": []}, "one or more seeds"),
+        ({"seeds": [-1]}, "none negative"),
+        ({"architectures": [CLASSIFIER]}, "one architecture for all"),
+        ({"architectures": [CLASSIFIER, REGRESSOR]}, "same numbers of inputs and outputs"),
+        ({"examples": Examples(X[:, :4], CODES)}, r"give \(example, 5\)"),
+        ({"examples": Examples(X, CODES[:7])}, "one target per example"),
+        ({"examples": Examples(X, CODES + 1)}, "give codes from 0 to 2"),
+        ({"examples": Examples(X, NUMBERS)}, "class codes"),
+        ({"examples": Examples(X, CODES, -WEIGHT)}, "must not be negative"),
+        ({"examples": Examples(X, CODES, 0 * WEIGHT)}, "not all of them zero"),
+        ({"examples": Examples(np.stack([X] * 3), np.stack([CODES] * 3))}, "3 models"),
+        ({"settings": replace(SETTINGS, patience=3)}, "needs validation"),
+        ({"monitor": {"train": Examples(X, CODES)}}, "not names for monitored sets"),
+        ({"start": [fresh_state(initial_parameters(REGRESSOR, 0))] * 2}, "states to start from"),
+    ],
+)
+def test_arguments_that_do_not_fit_are_refused(change, message):
+    arguments = {
+        "architectures": CLASSIFIER,
+        "examples": Examples(X, CODES),
+        "settings": SETTINGS,
+        "seeds": [0, 1],
+    }
+    with pytest.raises(UsageError, match=message):
+        train(**{**arguments, **change})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"loss": "hinge"},
+        {"precision": "float16"},
+        {"epochs": 0},
+        {"batch_size": 0},
+        {"patience": 0},
+        {"learning_rate": 0.0},
+        {"learning_rate": float("nan")},
+        {"penalty": -1.0},
+    ],
+)
+def test_impossible_settings_are_refused(change):
+    with pytest.raises(UsageError, match=next(iter(change))):
+        replace(SETTINGS, **change)
+
+
+def test_a_network_learns_the_environments_of_real_spectra(shared_data: Path):
+    from nearedge.environments import label_sites, load_scheme
+    from nearedge.models import fit_preprocessing
+    from nearedge.structures import read_structures
+
+    folder = shared_data / "li3feo35_ocean_0K"
+    energy_eV, *spectra = np.loadtxt(folder / "O_K_spectra.dat").T
+    sampled = [np.interp(np.linspace(-1.2, 11.5, 70), energy_eV, one) for one in spectra]
+    structure = read_structures(folder / "POSCAR")[0]
+    labels = label_sites(structure, load_scheme("li3feo35_oxygen")).environment
+    classes, codes = np.unique(labels, return_inverse=True)
+    preprocessing = fit_preprocessing(np.array(sampled), "area")
+    inputs = preprocessing.inputs(np.array(sampled))
+    settings = replace(PAPER_CLASSIFIER, epochs=600)
+    trained = train(
+        Architecture(70, (8, 6), len(classes)), Examples(inputs, codes), settings, seeds=[0, 1]
+    )
+    for parameters in trained.parameters:
+        assert np.mean(outputs(parameters, inputs).argmax(1) == codes) > 0.95

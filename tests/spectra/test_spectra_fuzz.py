@@ -1,0 +1,118 @@
+"""Whatever the bytes, reading ends in valid spectra or in a NearedgeError."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from nearedge.errors import NearedgeError
+from nearedge.spectra import Spectrum, read_spectra
+
+FILES = [
+    "feff/CoO_wurtzite_O_K/xmu.dat",
+    "ocean/hematite_new/absspct",
+    "ocean/hematite_v2.5/absspct",
+    "ocean/rutile_O_K_3pol/absspct_total",
+    "cross_code_anatase_Ti_K/anatase_theory_FEFF.txt",
+    "xspectra/NiO.xspectra_dip.dat",
+    "columns/Andradite_pt1_01.dat",
+]
+# Files in which a cut number always shows, because all have a fixed width or an exponent, and how
+# many of their rows are enough.
+FIXED_WIDTH = {
+    "feff/CoO_wurtzite_O_K/xmu.dat": None,
+    "ocean/hematite_new/absspct": 60,
+    "ocean/hematite_v2.5/absspct": None,
+    "cross_code_anatase_Ti_K/anatase_theory_FEFF.txt": None,
+    "li3feo35_ocean_0K/O_K_spectra.dat": 460,
+}
+
+fuzz = settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+def read_bytes(content: bytes) -> list[Spectrum] | None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "fuzz"
+        path.write_bytes(content)
+        spectra: list[Spectrum] = []
+        refusal = None
+        try:
+            spectra = read_spectra(path)
+        except NearedgeError as error:
+            refusal = str(error)
+    if refusal is not None:
+        assert refusal.startswith(str(path))
+        assert "\n" not in refusal
+        return None
+    assert spectra
+    for spectrum in spectra:
+        assert isinstance(spectrum, Spectrum)
+        assert spectrum.energy_eV.shape == spectrum.intensity.shape
+        assert (np.diff(spectrum.energy_eV) > 0).all()
+        assert np.isfinite(spectrum.intensity).all()
+    return spectra
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=2000))
+def test_random_bytes(content):
+    read_bytes(content)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(alphabet='0123456789.-+eEdD,; \t\n\r#%!"naif_\x85µ', max_size=600))
+def test_random_text_of_the_characters_that_matter(content):
+    read_bytes(content.encode())
+
+
+numbers = st.floats(allow_nan=True, allow_infinity=True).map(repr)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.lists(numbers, min_size=1, max_size=4), max_size=25),
+    st.sampled_from([" ", ",", "\t", ";"]),
+    st.sampled_from(["\n", "\r\n", "\r"]),
+)
+def test_random_tables_of_numbers(rows, separator, end):
+    read_bytes(end.join(separator.join(row) for row in rows).encode())
+
+
+@pytest.mark.parametrize("file", FILES)
+@fuzz
+@given(data=st.data())
+def test_damaged_real_files(shared_data, file, data):
+    content = bytearray((shared_data / file).read_bytes())
+    places = st.integers(0, len(content) - 1)
+    for place in data.draw(st.lists(places, min_size=1, max_size=5), label="places"):
+        content[place] = data.draw(
+            st.one_of(st.sampled_from(b" \n\t,#-.0123456789eE"), st.integers(0, 255))
+        )
+    start = data.draw(places, label="start of a removed piece")
+    length = data.draw(st.one_of(st.just(0), st.integers(1, 400)), label="length")
+    del content[start : start + length]
+    read_bytes(bytes(content))
+
+
+@pytest.mark.parametrize("file", FIXED_WIDTH)
+@fuzz
+@given(data=st.data())
+def test_a_file_cut_anywhere_never_yields_a_wrong_number(shared_data, file, data):
+    lines = (shared_data / file).read_bytes().splitlines(keepends=True)
+    content = b"".join(lines[: FIXED_WIDTH[file]])
+    originals = read_bytes(content)
+    assert originals is not None
+    removed = data.draw(
+        st.one_of(st.integers(1, len(lines[-1])), st.integers(1, len(content) - 1)), label="removed"
+    )
+    for cut, original in zip(read_bytes(content[:-removed]) or [], originals, strict=False):
+        kept = cut.energy_eV.size
+        np.testing.assert_array_equal(cut.energy_eV, original.energy_eV[:kept])
+        np.testing.assert_array_equal(cut.intensity, original.intensity[:kept])

@@ -1,0 +1,370 @@
+"""What dynamics promises: the right temperature, and the same run however often it is stopped."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+
+import numpy as np
+import pytest
+from ase import Atoms, units
+from ase.build import bulk
+from ase.calculators.calculator import Calculator, all_changes
+from ase.calculators.emt import EMT
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from threadpoolctl import threadpool_limits
+
+from nearedge.errors import NearedgeError
+from nearedge.structures import (
+    Cation,
+    Stage,
+    chgnet_calculator,
+    disordered_cell,
+    potential_energy_drift,
+    read_structures,
+    run_dynamics,
+)
+
+STAGES = (
+    Stage(300.0, equilibration_steps=30, snapshots=2, interval_steps=25),
+    Stage(1000.0, equilibration_steps=40, snapshots=2, interval_steps=10),
+)
+STEPS = 105
+
+
+class Springs(Calculator):
+    """Every atom on its own spring: the energy of the crystal that Einstein assumed."""
+
+    implemented_properties: list[str] = ["energy", "forces"]  # noqa: RUF012
+
+    def __init__(self, rest: Atoms, stiffness_eV_A2: float = 5.0, calls: int = 10**9) -> None:
+        super().__init__()
+        self.rest_A, self.stiffness, self.calls = rest.positions.copy(), stiffness_eV_A2, calls
+
+    def calculate(self, atoms=None, properties=None, system_changes=all_changes):
+        super().calculate(atoms, properties, system_changes)
+        assert self.atoms is not None
+        self.calls -= 1
+        if self.calls < 0:
+            raise KeyboardInterrupt
+        away = self.atoms.positions - self.rest_A
+        self.results = {
+            "energy": float(0.5 * self.stiffness * np.sum(away**2)),
+            "forces": -self.stiffness * away,
+        }
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """On matrices of three by three, threads only wait for each other."""
+    with threadpool_limits(1):
+        yield
+
+
+CRYSTAL = bulk("LiF", "rocksalt", a=4.0, cubic=True)
+
+
+def run(folder, *, calculator=None, start=CRYSTAL, **changes):
+    arguments = {"trajectory_id": "t1", "seed": 3, "relax_steps": 4} | changes
+    stages = arguments.pop("stages", STAGES)
+    return run_dynamics(start, calculator or Springs(CRYSTAL), stages, folder=folder, **arguments)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    """Folder of a run that nothing stopped, and the snapshots it returned."""
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    return folder, run(folder)
+
+
+def same_files(first, second) -> bool:
+    names = "t1.state.json", "t1.extxyz"
+    return all((first / name).read_bytes() == (second / name).read_bytes() for name in names)
+
+
+def test_snapshots_come_at_the_steps_and_temperatures_of_their_stages(uninterrupted):
+    _, snapshots = uninterrupted
+    assert [s.info["step"] for s in snapshots] == [30, 55, 95, 105]
+    assert [s.info["temperature_K"] for s in snapshots] == [300.0, 300.0, 1000.0, 1000.0]
+    assert [s.info["snapshot_id"] for s in snapshots] == [0, 1, 2, 3]
+    assert {s.info["trajectory_id"] for s in snapshots} == {"t1"}
+
+
+def test_snapshots_carry_the_energy_of_their_atoms(uninterrupted):
+    _, snapshots = uninterrupted
+    for snapshot in snapshots:
+        away = snapshot.positions - CRYSTAL.positions
+        away -= np.rint(away @ np.linalg.inv(CRYSTAL.cell)) @ CRYSTAL.cell
+        assert snapshot.info["potential_energy_eV"] == pytest.approx(0.5 * 5.0 * np.sum(away**2))
+
+
+def test_snapshots_are_wrapped_and_in_the_order_of_the_start(uninterrupted):
+    _, snapshots = uninterrupted
+    for snapshot in snapshots:
+        assert snapshot.get_chemical_symbols() == CRYSTAL.get_chemical_symbols()
+        scaled = snapshot.get_scaled_positions(wrap=False)
+        assert ((scaled >= -1e-6) & (scaled < 1)).all()
+
+
+def test_the_written_snapshots_are_the_returned_ones(uninterrupted):
+    folder, snapshots = uninterrupted
+    written = read_structures(folder / "t1.extxyz")
+    for ours, theirs in zip(written, snapshots, strict=True):
+        np.testing.assert_allclose(ours.positions, theirs.positions, atol=1e-8)
+        assert ours.info == theirs.info
+
+
+def test_the_start_is_left_alone(tmp_path):
+    start = CRYSTAL.copy()
+    start.rattle(0.1, seed=0)
+    before = start.copy()
+    run(tmp_path, start=start)
+    assert start == before
+    assert start.calc is None
+
+
+def test_the_same_seed_gives_the_same_run_and_another_another(tmp_path, uninterrupted):
+    folder, snapshots = uninterrupted
+    run(tmp_path / "same")
+    assert same_files(tmp_path / "same", folder)
+    other = run(tmp_path / "other", seed=4)
+    assert not np.allclose(other[0].positions, snapshots[0].positions)
+
+
+@settings(
+    deadline=None, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(stops=st.sets(st.integers(1, STEPS), max_size=4))
+def test_a_run_stopped_after_any_segments_ends_in_the_same_files(
+    tmp_path_factory, uninterrupted, stops
+):
+    folder = tmp_path_factory.mktemp("stopped")
+    pending = sorted(stops)
+
+    def stop(step: int, total: int) -> None:
+        assert total == STEPS
+        if pending and step >= pending[0]:
+            pending.pop(0)
+            raise KeyboardInterrupt
+
+    for _ in range(len(stops) + 1):
+        try:
+            snapshots = run(folder, progress=stop)
+            break
+        except KeyboardInterrupt:
+            continue
+    assert same_files(folder, uninterrupted[0])
+    assert [s.info for s in snapshots] == [s.info for s in uninterrupted[1]]
+
+
+@settings(
+    deadline=None, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(calls=st.lists(st.integers(1, 80), max_size=4))
+def test_a_run_killed_inside_a_segment_ends_in_the_same_files(
+    tmp_path_factory, uninterrupted, calls
+):
+    folder = tmp_path_factory.mktemp("killed")
+    for count in calls:
+        try:
+            run(folder, calculator=Springs(CRYSTAL, calls=count))
+        except KeyboardInterrupt:
+            continue
+    run(folder)
+    assert same_files(folder, uninterrupted[0])
+
+
+def test_a_kill_between_snapshot_and_state_costs_nothing(tmp_path, uninterrupted):
+    state, earlier = tmp_path / "t1.state.json", tmp_path / "earlier.json"
+    steps = []
+
+    def keep_the_state_before_the_last_snapshot(step: int, total: int) -> None:
+        steps.append(step)
+        if step < total:
+            shutil.copy(state, earlier)
+
+    run(tmp_path, progress=keep_the_state_before_the_last_snapshot)
+    shutil.copy(earlier, state)
+    assert len(run(tmp_path, progress=lambda step, total: steps.append(step))) == 4
+    assert steps[-2:] == [STEPS, STEPS]
+    assert same_files(tmp_path, uninterrupted[0])
+
+
+def test_a_finished_run_is_read_back_without_any_calculation(tmp_path, uninterrupted):
+    folder, snapshots = uninterrupted
+    again = run(folder, calculator=Springs(CRYSTAL, calls=0))
+    for ours, theirs in zip(again, snapshots, strict=True):
+        np.testing.assert_allclose(ours.positions, theirs.positions, atol=1e-8)
+        assert ours.info == theirs.info
+
+
+def test_progress_counts_up_to_all_steps(tmp_path):
+    seen = []
+    run(tmp_path, progress=lambda step, total: seen.append((step, total)))
+    steps = [step for step, _ in seen]
+    assert steps == sorted(set(steps))
+    assert seen[-1] == (STEPS, STEPS)
+    assert {total for _, total in seen} == {STEPS}
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"seed": 4}, "seed"),
+        ({"timestep_fs": 1.0}, "timestep_fs"),
+        ({"friction_per_fs": 0.01}, "friction_per_fs"),
+        ({"relax_steps": 6}, "relax_steps"),
+        ({"stages": STAGES[:1]}, "stages"),
+        ({"start": bulk("NaF", "rocksalt", a=4.0, cubic=True)}, "formula"),
+    ],
+)
+def test_a_folder_with_a_run_of_other_settings_is_refused_and_kept(
+    tmp_path, uninterrupted, changes, named
+):
+    folder = shutil.copytree(uninterrupted[0], tmp_path / "copy")
+    with pytest.raises(NearedgeError, match=rf"other settings \({named}\)"):
+        run(folder, **changes)
+    assert same_files(folder, uninterrupted[0])
+
+
+def test_two_trajectories_live_side_by_side_in_one_folder(tmp_path, uninterrupted):
+    run(tmp_path)
+    run(tmp_path, trajectory_id="t2", seed=8)
+    assert same_files(tmp_path, uninterrupted[0])
+
+
+def test_atoms_that_fly_apart_are_refused_and_not_written(tmp_path):
+    class Repulsion(Springs):
+        def calculate(self, *args, **kwargs):
+            super().calculate(*args, **kwargs)
+            if self.calls < 10**9 - 60:
+                self.results["forces"] = 500.0 * np.sign(self.rest_A - 1.0)
+
+    with pytest.raises(NearedgeError, match=r"dynamics t1: the cell came apart at step \d+") as e:
+        run(tmp_path, calculator=Repulsion(CRYSTAL))
+    broken_step = int(str(e.value).split("step ")[1].split()[0])
+    state = json.loads((tmp_path / "t1.state.json").read_text())
+    assert 0 < state["step"] < broken_step
+    assert np.abs(np.array(state["positions_A"]) - CRYSTAL.positions).max() < 1.0
+
+
+@pytest.mark.parametrize("temperature_K", [300.0, 1000.0])
+def test_the_energy_of_the_springs_is_that_of_equipartition(tmp_path, temperature_K):
+    crystal = CRYSTAL.repeat(2)
+    stage = Stage(temperature_K, equilibration_steps=1500)
+    run(tmp_path, start=crystal, calculator=Springs(crystal), stages=[stage])
+    energies = json.loads((tmp_path / "t1.state.json").read_text())["energies"]
+    settled = [energy for step, _, energy in energies if step > 300]
+    expected = 1.5 * len(crystal) * units.kB * temperature_K
+    assert np.mean(settled) == pytest.approx(expected, rel=0.1)
+
+
+def test_without_friction_the_energy_is_kept_from_segment_to_segment(tmp_path):
+    total_eV = []
+
+    def total_energy(step: int, total: int) -> None:
+        state = json.loads((tmp_path / "t1.state.json").read_text())
+        kinetic = np.sum(np.square(state["momenta"]) / CRYSTAL.get_masses()[:, None]) / 2
+        total_eV.append(kinetic + state["energies"][-1][2])
+
+    run(
+        tmp_path,
+        stages=[Stage(600.0, 200)],
+        friction_per_fs=0.0,
+        timestep_fs=0.5,
+        progress=total_energy,
+    )
+    assert len(total_eV) == 10
+    assert np.ptp(total_eV) < 0.01 * np.mean(total_eV)
+
+
+STRAINED = bulk("Cu", cubic=True)
+STRAINED.set_cell(STRAINED.cell.array * [1.08, 1.0, 0.97], scale_atoms=True)
+STRAINED.rattle(0.1, seed=1)
+
+
+def test_the_relaxation_lets_positions_and_cell_follow_their_forces(tmp_path):
+    run(tmp_path, start=STRAINED, calculator=EMT(), stages=[Stage(1.0, 1)], relax_steps=80)
+    state = json.loads((tmp_path / "t1.state.json").read_text())
+    relaxed = Atoms("Cu4", positions=state["positions_A"], cell=state["cell_A"], pbc=True)
+    force_eV_A, stress_eV_A3 = {}, {}
+    for name, atoms in (("start", STRAINED.copy()), ("end", relaxed)):
+        atoms.calc = EMT()
+        force_eV_A[name] = np.linalg.norm(atoms.get_forces(), axis=1).max()
+        stress_eV_A3[name] = np.abs(atoms.get_stress()).max()
+    assert force_eV_A["end"] < 0.15 < 1.0 < force_eV_A["start"]
+    assert stress_eV_A3["end"] < 0.2 * stress_eV_A3["start"]
+
+
+def test_a_resumed_run_keeps_its_relaxed_cell(tmp_path):
+    settings = {"start": STRAINED, "stages": [Stage(300.0, 30)], "relax_steps": 10}
+    [whole] = run(tmp_path / "whole", calculator=EMT(), **settings)
+
+    def stop(step: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "stopped", calculator=EMT(), progress=stop, **settings)
+    [resumed] = run(tmp_path / "stopped", calculator=EMT(), **settings)
+    np.testing.assert_allclose(resumed.cell.array, whole.cell.array, atol=1e-12)
+    # EMT sums over its neighbours in an order that depends on where its list was built.
+    np.testing.assert_allclose(resumed.positions, whole.positions, atol=1e-6)
+    assert not np.allclose(whole.cell.array, STRAINED.cell.array)
+
+
+def test_an_unwritable_half_file_is_never_left_behind(uninterrupted):
+    folder, _ = uninterrupted
+    assert {f.name for f in folder.iterdir()} == {"t1.state.json", "t1.extxyz"}
+
+
+def test_the_drift_is_the_slope_of_the_second_half_of_one_stage():
+    falling = [[step, 300.0, -step * 0.5] for step in range(0, 100, 10)]
+    settled = [[step, 300.0, -50.0 + (step - 100) * 2e-3] for step in range(100, 200, 10)]
+    other_stage = [[step, 1000.0, float(step)] for step in range(200, 300, 10)]
+    assert potential_energy_drift(falling + settled + other_stage, 300.0) == pytest.approx(2.0)
+    assert potential_energy_drift(falling + settled + other_stage, 1000.0) == pytest.approx(1000.0)
+
+
+def test_one_energy_has_no_drift():
+    assert potential_energy_drift([[20, 300.0, -5.0]], 300.0) == 0.0
+
+
+def test_without_chgnet_the_message_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(NearedgeError, match=r"torch is missing.*nearedge\[md\]"):
+        chgnet_calculator()
+
+
+@pytest.mark.slow
+def test_chgnet_moves_an_oxide_and_resumes(tmp_path, missing):
+    try:
+        calculator = chgnet_calculator()
+    except NearedgeError as error:
+        missing(str(error))
+    start = disordered_cell(
+        anion="O",
+        anions=4,
+        anion_sites=4,
+        anion_site_volume_A3=18.0,
+        cations=[Cation("Fe", 1, 1.0), Cation("Li", 3, 1.0)],
+        seed=0,
+    )
+    settings = {"start": start, "stages": [Stage(300.0, 25)], "relax_steps": 6}
+    [whole] = run(tmp_path / "whole", calculator=calculator, **settings)
+
+    def stop(step: int, total: int) -> None:
+        if step < total:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "stopped", calculator=calculator, progress=stop, **settings)
+    [resumed] = run(tmp_path / "stopped", calculator=chgnet_calculator(), **settings)
+    np.testing.assert_allclose(resumed.positions, whole.positions, atol=1e-4)
+    # An oxide of these elements is bound by 4 to 8 eV an atom, and its atoms vibrate about 0.1 Å.
+    assert -8 < whole.info["potential_energy_eV"] / len(whole) < -4
+    assert whole.get_chemical_formula() == "FeLi3O4"
+    shift = whole.get_scaled_positions() - start.get_scaled_positions()
+    shift = (shift - np.rint(shift)) @ start.cell.array
+    assert 1e-3 < np.abs(shift).max() < 1.0
