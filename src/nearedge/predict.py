@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from nearedge.data import DEFAULT_MODEL, model_folder
 from nearedge.errors import NearedgeError
 from nearedge.spectra import EnergyGrid, Spectrum, best_shift, is_near_edge, read_spectra, resample
 
 if TYPE_CHECKING:
     from nearedge.models import Model
-
-DEFAULT_MODEL = "default"
 
 # A second alignment whose correlation comes this close, this far away, may be the right one.
 _TIE = 0.02
@@ -68,16 +67,11 @@ class Prediction:
         return asdict(self)
 
 
-def default_model_folder() -> Path:
-    """Folder of the model that the package ships."""
-    return Path(__file__).parent / "data" / "model"
-
-
 @cache
 def _model(folder: str) -> Model:
     from nearedge.models import load_model
 
-    return load_model(default_model_folder() if folder == DEFAULT_MODEL else folder)
+    return load_model(model_folder(folder))
 
 
 def predict_files(
@@ -101,7 +95,7 @@ def predict_files(
     predictions: list[Prediction] = []
     for path in paths:
         try:
-            spectra = read_spectra(path)
+            spectra = read_spectra(Path(path))
         except NearedgeError as error:
             predictions.append(Prediction(str(path), None, "error", message=str(error)))
             continue
@@ -226,7 +220,7 @@ def _to_relative(
 def _answer(
     answer: Prediction, model: Model, probabilities: np.ndarray, coordination: float
 ) -> Prediction:
-    labels = [str(label) for label in model.classifier.classes_]
+    labels = [str(label) for label in model.classifier.classes]
     best = int(np.argmax(probabilities))
     return replace(
         answer,

@@ -118,6 +118,15 @@ def test_the_end_value_is_held_for_up_to_half_a_step(short_by_steps):
     np.testing.assert_allclose(result[1:-1], PAPER_GRID.energy_eV[1:-1])
 
 
+def test_nothing_is_extrapolated_beyond_the_ends():
+    energy_eV = np.linspace(-1.2, 11.5, 1271)
+    steep_ends = np.zeros(energy_eV.size)
+    steep_ends[[0, -1]] = 1.0
+    result = resample(energy_eV, steep_ends, PAPER_GRID)
+    assert result[[0, -1]].tolist() == [1.0, 1.0]
+    assert np.abs(result[1:-1]).max() < 1e-12
+
+
 def test_energies_that_do_not_increase_are_refused():
     with pytest.raises(NearedgeError, match="do not increase"):
         resample(SOURCE_EV[::-1].copy(), SOURCE_EV, PAPER_GRID)

@@ -5,15 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.geometry.minkowski_reduction import minkowski_reduce
 from ase.neighborlist import neighbor_list
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nearedge.errors import NearedgeError
+from nearedge.errors import NearedgeError, UsageError
 from nearedge.structures import Cation, disordered_cell
 
 SITE_VOLUME_A3 = 18.0
 LATTICE_CONSTANT_A = (4 * SITE_VOLUME_A3) ** (1 / 3)
+# In half lattice constants.
+CELL_OF_56 = [[-4.0, 2.0, 0.0], [3.0, 4.0, 1.0], [1.0, 0.0, -5.0]]
 NEAREST_ANION = {"octahedral": 0.5 * LATTICE_CONSTANT_A, "tetrahedral": 0.433 * LATTICE_CONSTANT_A}
 
 
@@ -50,7 +53,7 @@ def test_another_seed_gives_another_cell():
 @given(
     seed=st.integers(0, 2**31),
     anions=st.integers(10, 16),
-    iron=st.integers(0, 5),
+    iron=st.integers(1, 5),
     lithium=st.integers(1, 8),
     tetrahedral=st.integers(0, 1),
 )
@@ -106,7 +109,7 @@ def test_the_anion_pairs_asked_for_are_at_their_distance_and_no_others(pairs, le
     assert len({*i[anions], *j[anions]}) == 2 * pairs
 
 
-@pytest.mark.parametrize("sites", [8, 16, 20, 32, pytest.param(56, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("sites", [8, 16, 20, 32, 56])
 def test_the_cell_is_nearly_cubic(sites):
     cell = small_cell(anions=sites, anion_sites=sites, cations=[Cation("Li", 2, 1.0)])
     lengths, angles = cell.cell.lengths(), cell.cell.angles()
@@ -115,11 +118,28 @@ def test_the_cell_is_nearly_cubic(sites):
     assert cell.cell.volume == pytest.approx(sites * SITE_VOLUME_A3)
 
 
+@pytest.mark.parametrize("sites", [1, 5, 8, 12, 18])
+def test_no_cell_of_the_anion_lattice_is_more_cubic(sites):
+    primitive = LATTICE_CONSTANT_A * np.array([[0.0, 0.5, 0.5], [0.5, 0.0, 0.5], [0.5, 0.5, 0.0]])
+    squares_A2 = []
+    for a, b, c in np.ndindex(sites, sites, sites):
+        if (a + 1) * (b + 1) * (c + 1) == sites:
+            for d, e, f in np.ndindex(b + 1, c + 1, c + 1):
+                form = np.array([[a + 1, d, e], [0, b + 1, f], [0, 0, c + 1]])
+                squares_A2.append(np.sum(minkowski_reduce(form @ primitive)[0] ** 2))
+    cell = small_cell(anions=sites, anion_sites=sites, cations=[Cation("Li", 1, 1.0)])
+    assert np.sum(cell.cell.lengths() ** 2) == pytest.approx(min(squares_A2))
+
+
+def test_the_cell_of_56_anion_sites_is_the_one_that_libraries_were_built_with():
+    cell = small_cell(anions=56, anion_sites=56, cations=[Cation("Li", 1, 1.0)])
+    half_constants = cell.cell.array / (LATTICE_CONSTANT_A / 2)
+    np.testing.assert_allclose(half_constants, CELL_OF_56, atol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"anions": 17}, "17 O atoms do not fit 16 anion sites"),
-        ({"anions": 0}, "0 O atoms do not fit"),
         ({"cations": [Cation("Li", 17, 1.0)]}, "no way found to put 17 Li"),
         # Each filled tetrahedral hole needs its four octahedral neighbours empty.
         pytest.param(
@@ -127,9 +147,53 @@ def test_the_cell_is_nearly_cubic(sites):
             "put 13 Li, 1 Fe",
             marks=pytest.mark.slow,
         ),
+        # No hole of one kind is left to move to.
+        ({"cations": [Cation("Li", 16, 1.0), Cation("Fe", 1, 0.0)]}, "put 16 Li, 1 Fe"),
+        ({"cations": [Cation("Li", 32, 0.0), Cation("Fe", 1, 1.0)]}, "put 32 Li, 1 Fe"),
         ({"anion_pairs": 9}, "of 9 O-O pairs"),
     ],
 )
 def test_what_does_not_fit_is_refused(changes, message):
     with pytest.raises(NearedgeError, match=message):
         small_cell(**changes)
+
+
+def test_all_holes_of_one_kind_may_be_filled():
+    cell = small_cell(cations=[Cation("Li", 32, 0.0)])
+    assert cell.get_chemical_formula("metal") == "Li32O14"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"anions": 17}, "17 O atoms do not fit 16 anion sites"),
+        ({"anions": 0}, "0 O atoms do not fit"),
+        ({"anion": "Ox"}, "'Ox' is no element"),
+        ({"anion": "X"}, "'X' is no element"),
+        ({"cations": []}, "no cations; give at least one"),
+        ({"anion_site_volume_A3": 0.0}, r"anion_site_volume_A3 = 0\.0; give more than 0"),
+        ({"anion_site_volume_A3": float("nan")}, "anion_site_volume_A3 = nan"),
+        ({"seed": -1}, "seed = -1; give 0 or more"),
+        ({"anion_pairs": -1}, "anion_pairs = -1; give 0 or more"),
+        ({"anion_pair_distance_A": -1.4}, r"anion_pair_distance_A = -1\.4"),
+    ],
+)
+def test_an_argument_that_makes_no_sense_is_a_usage_error(changes, message):
+    with pytest.raises(UsageError, match=f"^disordered cell: {message}"):
+        small_cell(**changes)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("Lu2", 1, 1.0), "'Lu2' is no element; give a chemical symbol"),
+        (("Li", 0, 1.0), "0 atoms of Li; give 1 or more"),
+        (("Li", -2, 1.0), "-2 atoms of Li"),
+        (("Li", 2, 1.1), r"octahedral = 1\.1 for Li; give a share from 0 to 1"),
+        (("Li", 2, -0.1), r"octahedral = -0\.1 for Li"),
+        (("Li", 2, float("nan")), "octahedral = nan for Li"),
+    ],
+)
+def test_a_cation_that_makes_no_sense_is_a_usage_error(arguments, message):
+    with pytest.raises(UsageError, match=f"^disordered cell: {message}"):
+        Cation(*arguments)

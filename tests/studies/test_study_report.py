@@ -4,6 +4,7 @@ import base64
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -54,7 +55,9 @@ class _Page(HTMLParser):
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> dict[str, tuple[str, Path]]:
-    paths = save_figures({"a": new_figure(85, 20), "b": new_figure(175, 30)}, tmp_path / "figures")
+    paths = save_figures(
+        {"a": new_figure(85.0, 20.0), "b": new_figure(175.0, 30.0)}, tmp_path / "figures"
+    )
     return {name: (f"What figure {name} shows.", path) for name, path in paths.items()}
 
 
@@ -63,8 +66,8 @@ TABLE = Table(
 )
 
 
-def report(folder: Path, figures: dict[str, tuple[str, Path]], **changed: object) -> str:
-    arguments: dict = {
+def report(folder: Path, figures: dict[str, tuple[str, Path]], **changed: Any) -> str:
+    arguments: dict[str, Any] = {
         "title": "The study",
         "headline": HEADLINE,
         "tables": [TABLE],

@@ -195,6 +195,7 @@ def reproduce(
         Every sweep, five seeds.
     """
     from nearedge.cli.show import print_json, print_table, progress_bar
+    from nearedge.data import embedded_library
     from nearedge.errors import UsageError
     from nearedge.studies import reproduce as run
 
@@ -206,20 +207,13 @@ def reproduce(
     if output.json:
         print_json(results)
         return
-    from nearedge.studies.presentation import tables
+    from nearedge.studies.tables import tables
 
     for table in tables(results):
         print_table(table.title, table.header, table.rows)
     for line in results["headline"]:
         print(f"- {line}")
     print(f"Figures and report: {out}/report.html ({results['seconds']['total']:.0f} s)")
-
-
-def embedded_library() -> Path:
-    """Path of the library that the package ships."""
-    from nearedge import data
-
-    return Path(str(data.__file__)).parent / "li3feo35-feff.zarr.zip"
 
 
 @app.command

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -74,6 +74,7 @@ class SiteSpectrum:
             )
 
 
+@runtime_checkable
 class Engine(Protocol):
     """A program that turns sites into spectra.
 

@@ -139,7 +139,8 @@ def load_recipe(path: str | os.PathLike[str]) -> Recipe:
 
 def _explain(error: ValidationError) -> str:
     """First problem of a recipe, as one line."""
-    problem = error.errors()[0]
+    # A misspelt key is also a missing one; the misspelling says what to do.
+    problem = min(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
     location = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
         *table, key = problem["loc"]

@@ -77,8 +77,8 @@ def remove(path: Path) -> None:
     """Remove a file or a folder if it is there."""
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
+    elif path.exists():
+        path.unlink()
 
 
 def _is_library(path: Path) -> bool:

@@ -105,7 +105,7 @@ def _run_trajectory(job: tuple[CellRecipe, int, Path]) -> Path:
     trajectory_id = cell.trajectory_id(seed)
     run_dynamics(
         start,
-        chgnet_calculator(),
+        chgnet_calculator,
         [Stage(**stage.model_dump()) for stage in cell.stages],
         trajectory_id=trajectory_id,
         seed=seed,

@@ -50,14 +50,14 @@ def _batch(examples, index):
     models, batch = index.shape
     rows = index.reshape(-1)
     if x.ndim == 3:
-        rows = (index + x.shape[1] * jnp.arange(models)[:, None]).reshape(-1)
+        rows = (index + x.shape[1] * jnp.arange(models, dtype=index.dtype)[:, None]).reshape(-1)
         x, targets = x.reshape(-1, x.shape[-1]), targets.reshape(-1, targets.shape[-1])
     width = x.shape[1]
 
     # Row by row, because XLA splits a gather of wide rows over threads, and their meeting costs
     # more than the copying.
     def copy_row(k, copied):
-        row = lax.dynamic_slice(x, (rows[k], 0), (1, width))
+        row = lax.dynamic_slice(x, (rows[k], jnp.int32(0)), (1, width))
         return lax.dynamic_update_slice(copied, row, (k, 0))
 
     copied = lax.fori_loop(0, models * batch, copy_row, jnp.zeros((models * batch, width), x.dtype))

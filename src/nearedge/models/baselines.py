@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sklearn.base import BaseEstimator
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -18,7 +20,7 @@ def _scaled(estimator: BaseEstimator) -> Pipeline:
     return make_pipeline(FunctionTransformer(unit_mean), StandardScaler(), estimator)
 
 
-def classifier_baselines() -> dict[str, BaseEstimator]:
+def classifier_baselines() -> dict[str, Any]:
     """Make unfitted baselines for the environment of a site.
 
     Returns
@@ -40,7 +42,7 @@ def classifier_baselines() -> dict[str, BaseEstimator]:
     }
 
 
-def regressor_baselines() -> dict[str, BaseEstimator]:
+def regressor_baselines() -> dict[str, Any]:
     """Make unfitted baselines for a coordination number.
 
     Returns

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, no_type_check
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped
@@ -99,7 +99,7 @@ class _SpectrumEstimator(BaseEstimator):
 
     def _split(
         self, x: np.ndarray, groups: Any, seed: int
-    ) -> tuple[Int[np.ndarray, " row"], Int[np.ndarray, " row"] | None]:
+    ) -> tuple[Int[np.ndarray, " trained"], Int[np.ndarray, " held_back"] | None]:
         if self.patience is None:
             return np.arange(len(x)), None
         splitter = ShuffleSplit if groups is None else GroupShuffleSplit
@@ -190,6 +190,7 @@ class SpectrumClassifier(ClassifierMixin, _SpectrumEstimator):
     (2, 3, 2)
     """
 
+    @no_type_check  # scikit-learn: a constructor takes anything, and `fit` refuses it
     def __init__(
         self,
         hidden: Sequence[int] = (8, 6),
@@ -313,6 +314,7 @@ patience, validation_fraction, random_state
     (1, 3)
     """
 
+    @no_type_check  # scikit-learn: a constructor takes anything, and `fit` refuses it
     def __init__(
         self,
         hidden: Sequence[int] = (8, 6),

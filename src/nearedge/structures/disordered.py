@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nearedge.errors import NearedgeError
+from nearedge.errors import NearedgeError, UsageError
+from nearedge.structures.superlattice import FCC_PRIMITIVE, nearly_cubic_cell
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 # In the primitive cell of an fcc lattice the octahedral hole sits at (1/2, 1/2, 1/2)
 # and the two tetrahedral holes at (1/4, 1/4, 1/4) and (3/4, 3/4, 3/4).
 _HOLES = {"octahedral": (0.5,), "tetrahedral": (0.25, 0.75)}
-_FCC_PRIMITIVE = np.array([[0.0, 0.5, 0.5], [0.5, 0.0, 0.5], [0.5, 0.5, 0.0]])
 # Closest pair of holes that may both be filled, in units of the conventional lattice constant:
 # tetrahedral holes are 0.5 apart, an octahedral and a tetrahedral one that share a face 0.433.
 _CLOSEST_HOLES = 0.48
@@ -28,6 +28,11 @@ _ANNEALING_STEPS = 5000
 class Cation:
     """How many atoms of one element go in, and which share of them on octahedral holes.
 
+    Raises
+    ------
+    UsageError
+        If the element is unknown, the count not positive, or the share not between 0 and 1.
+
     Examples
     --------
     >>> Cation("Fe", count=14, octahedral=0.8).octahedral
@@ -37,6 +42,14 @@ class Cation:
     element: str
     count: int
     octahedral: float
+
+    def __post_init__(self) -> None:
+        _check_element(self.element)
+        _require(self.count > 0, f"{self.count} atoms of {self.element}; give 1 or more")
+        _require(
+            0.0 <= self.octahedral <= 1.0,
+            f"octahedral = {self.octahedral} for {self.element}; give a share from 0 to 1",
+        )
 
 
 def disordered_cell(
@@ -77,31 +90,45 @@ def disordered_cell(
 
     Raises
     ------
+    UsageError
+        If an argument makes no sense by itself, or there are more anions than lattice points.
     NearedgeError
-        If the anions do not fit their lattice, or the cations do not fit their holes.
+        If the cations do not fit their holes, or the anion pairs the anions.
 
     Examples
     --------
     >>> cell = disordered_cell(
-    ...     anion="O", anions=7, anion_sites=8, anion_site_volume_A3=18.0, seed=0,
-    ...     cations=[Cation("Fe", 2, 0.8), Cation("Li", 6, 0.5)],
+    ...     anion="O", anions=14, anion_sites=16, anion_site_volume_A3=18.0, seed=0,
+    ...     cations=[Cation("Fe", 4, octahedral=1.0), Cation("Li", 8, octahedral=0.75)],
     ... )
     >>> cell.get_chemical_formula("metal")
-    'Fe2Li6O7'
+    'Fe4Li8O14'
     """
     from ase import Atoms
 
-    if not 0 < anions <= anion_sites:
-        raise NearedgeError(
-            f"disordered cell: {anions} {anion} atoms do not fit {anion_sites} anion sites; "
-            f"give anion_sites >= anions"
-        )
+    _check_element(anion)
+    _require(
+        0 < anions <= anion_sites,
+        f"{anions} {anion} atoms do not fit {anion_sites} anion sites; give at least one, and "
+        f"anion_sites >= anions",
+    )
+    _require(len(cations) > 0, "no cations; give at least one")
+    _require(
+        0.0 < anion_site_volume_A3 < np.inf,
+        f"anion_site_volume_A3 = {anion_site_volume_A3}; give more than 0",
+    )
+    _require(seed >= 0, f"seed = {seed}; give 0 or more")
+    _require(anion_pairs >= 0, f"anion_pairs = {anion_pairs}; give 0 or more")
+    _require(
+        0.0 < anion_pair_distance_A < np.inf,
+        f"anion_pair_distance_A = {anion_pair_distance_A}; give more than 0",
+    )
     lattice_constant_A = (4.0 * anion_site_volume_A3) ** (1.0 / 3.0)
-    cell, repeats = _nearly_cubic_cell(anion_sites)
+    cell, repeats = nearly_cubic_cell(anion_sites)
     cell = cell * lattice_constant_A
     rng = np.random.default_rng(seed)
     kept = np.sort(rng.choice(anion_sites, size=anions, replace=False))
-    anion_positions = (repeats @ _FCC_PRIMITIVE * lattice_constant_A)[kept]
+    anion_positions = (repeats @ FCC_PRIMITIVE * lattice_constant_A)[kept]
     hole_positions, hole_kinds = _holes(repeats, lattice_constant_A)
     blocked = _too_close(hole_positions, cell, _CLOSEST_HOLES * lattice_constant_A)
     for _ in range(_ATTEMPTS):
@@ -123,42 +150,17 @@ def disordered_cell(
     return atoms
 
 
-def _nearly_cubic_cell(points: int) -> tuple[np.ndarray, np.ndarray]:
-    """Most nearly cubic superlattice of fcc with `points` points, and the points in it.
-
-    Returns the cell (3, 3) for a lattice constant of 1 and the integer coordinates
-    (points, 3) of the lattice points along the primitive vectors. Every superlattice has one
-    Hermite normal form, so listing those lists them all.
-    """
-    from ase.geometry.minkowski_reduction import minkowski_reduce
-
-    best, best_score = None, np.inf
-    for a in _divisors(points):
-        for b in _divisors(points // a):
-            c = points // (a * b)
-            for d in range(b):
-                for e in range(c):
-                    for f in range(c):
-                        form = np.array([[a, d, e], [0, b, f], [0, 0, c]])
-                        vectors = form @ _FCC_PRIMITIVE
-                        # A quick bound first: reduction is the slow step.
-                        reduced, _ = minkowski_reduce(vectors)
-                        score = float(np.sum(np.linalg.norm(reduced, axis=1) ** 2))
-                        if score < best_score - 1e-9:
-                            best, best_score = (form, reduced), score
-    assert best is not None
-    form, cell = best
-    if np.linalg.det(cell) < 0:
-        cell = -cell
-    steps = np.diag(form)
-    points_in_cell = np.array(
-        [(i, j, k) for i in range(steps[0]) for j in range(steps[1]) for k in range(steps[2])]
-    )
-    return cell, points_in_cell
+def _require(is_met: bool, message: str) -> None:
+    if not is_met:
+        raise UsageError(f"disordered cell: {message}")
 
 
-def _divisors(number: int) -> list[int]:
-    return [d for d in range(1, number + 1) if number % d == 0]
+def _check_element(symbol: str) -> None:
+    from ase.data import chemical_symbols
+
+    # The first entry stands for "no element".
+    known = symbol in chemical_symbols[1:]
+    _require(known, f"{symbol!r} is no element; give a chemical symbol such as 'Fe'")
 
 
 def _holes(repeats: np.ndarray, lattice_constant_A: float) -> tuple[np.ndarray, np.ndarray]:
@@ -166,7 +168,7 @@ def _holes(repeats: np.ndarray, lattice_constant_A: float) -> tuple[np.ndarray, 
     positions, kinds = [], []
     for kind, offsets in _HOLES.items():
         for offset in offsets:
-            positions.append((repeats + offset) @ _FCC_PRIMITIVE * lattice_constant_A)
+            positions.append((repeats + offset) @ FCC_PRIMITIVE * lattice_constant_A)
             kinds += [kind] * len(repeats)
     return np.concatenate(positions), np.array(kinds)
 
@@ -206,7 +208,12 @@ def _fill(
         temperature = 1.0 - step / _ANNEALING_STEPS
         mover = int(rng.choice(np.flatnonzero(clashes)))
         old = filled[mover]
-        new = int(rng.choice(np.flatnonzero(~occupied & (kinds == kinds[old]))))
+        free = np.flatnonzero(~occupied & (kinds == kinds[old]))
+        if not len(free):
+            # All holes of its kind are filled, so each hole of the other kind has filled
+            # neighbours, and no arrangement is without shared faces.
+            return None
+        new = int(rng.choice(free))
         occupied[old] = False
         worse = conflicts[new][occupied].sum() - conflicts[old][occupied].sum()
         if worse > 0 and rng.random() >= np.exp(-worse / max(temperature, 1e-9)):

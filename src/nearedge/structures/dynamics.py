@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-import json
+import io
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import redirect_stdout
+from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from nearedge.errors import NearedgeError
+from nearedge.errors import NearedgeError, UsageError
+from nearedge.structures.checkpoint import (
+    cell_hash,
+    load_state,
+    read_snapshots,
+    save_state,
+    write_snapshots,
+)
+from nearedge.structures.motion import draw_velocities, langevin, relax
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -28,6 +39,11 @@ class Stage:
     The first snapshot is taken right after `equilibration_steps`, the others
     `interval_steps` apart.
 
+    Raises
+    ------
+    UsageError
+        If the temperature is not above 0, or a number not a whole one of at least 1.
+
     Examples
     --------
     >>> Stage(temperature_K=300.0, equilibration_steps=200, snapshots=3, interval_steps=50).steps
@@ -38,6 +54,14 @@ class Stage:
     equilibration_steps: int
     snapshots: int = 1
     interval_steps: int = 100
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.temperature_K < np.inf:
+            raise UsageError(f"stage: temperature_K = {self.temperature_K}; give more than 0 K")
+        for name in ("equilibration_steps", "snapshots", "interval_steps"):
+            value = getattr(self, name)
+            if not (isinstance(value, int) and value >= 1):
+                raise UsageError(f"stage: {name} = {value!r}; give a whole number of at least 1")
 
     @property
     def steps(self) -> int:
@@ -58,7 +82,8 @@ def chgnet_calculator(threads: int = 1) -> Any:
     """
     try:
         import torch
-        from chgnet.model import CHGNet, CHGNetCalculator
+        from chgnet.model.dynamics import CHGNetCalculator
+        from chgnet.model.model import CHGNet
     except ImportError as error:
         raise NearedgeError(
             f"molecular dynamics needs CHGNet ({error.name} is missing): "
@@ -69,22 +94,25 @@ def chgnet_calculator(threads: int = 1) -> Any:
     class EnergyForces(CHGNetCalculator):
         def calculate(
             self,
-            atoms: Atoms | None = None,
+            atoms: Any = None,
             properties: list[str] | None = None,
             system_changes: list[str] | None = None,
-            task: str = "ef",
+            task: Any = "ef",
         ) -> None:
             task = "efs" if "stress" in (properties or []) else task
-            super().calculate(atoms, properties, system_changes, task=task)
+            # CHGNet's conversion warns of constraints, which do not touch energy or forces.
+            free = atoms.copy()
+            free.set_constraint()
+            super().calculate(free, properties, system_changes, task=task)
 
-    # Loading prints to standard output unless told not to.
-    model = CHGNet.load(use_device="cpu", verbose=False)
-    return EnergyForces(model, use_device="cpu")
+    # Standard output belongs to results, and CHGNet announces its device there.
+    with redirect_stdout(io.StringIO()):
+        return EnergyForces(CHGNet.load(use_device="cpu", verbose=False), use_device="cpu")
 
 
 def run_dynamics(
     start: Atoms,
-    calculator: Any,
+    make_calculator: Callable[[], Any],
     stages: Sequence[Stage],
     *,
     trajectory_id: str,
@@ -104,13 +132,16 @@ def run_dynamics(
     Parameters
     ----------
     start
-        The cell to start from; not changed.
-    calculator
-        Any ASE calculator; stress is used for relaxation where it has it.
+        The cell to start from; not changed. Its constraints are left out.
+    make_calculator
+        Makes an ASE calculator, for instance `chgnet_calculator`; called once, and not at all
+        for a trajectory that is finished. Stress is used for relaxation where it has it.
     stages
         Temperatures in the order in which they are visited.
     trajectory_id
-        Names the files and is written into every snapshot.
+        Names the files and is written into every snapshot: letters, digits and ``._-``.
+    seed
+        The same seed gives the same trajectory.
     folder
         Where ``<trajectory_id>.state.json`` and ``<trajectory_id>.extxyz`` go.
     timestep_fs, friction_per_fs
@@ -124,51 +155,82 @@ def run_dynamics(
     -------
     list of ase.Atoms
         Snapshots with ``info`` keys ``trajectory_id``, ``snapshot_id``, ``temperature_K``,
-        ``step`` and ``potential_energy_eV``.
+        ``step``, ``potential_energy_eV`` and ``energy_drift_eV_per_1000_steps``. They are read
+        back from the file, so that every call returns the very same positions.
 
     Raises
     ------
+    UsageError
+        If an argument makes no sense by itself.
     NearedgeError
-        If atoms fly apart, or if the folder holds a run with other settings.
+        If atoms fly apart; or if the folder holds a run with other settings or from another
+        start, or files that are damaged or incomplete.
     """
+    _check_arguments(stages, trajectory_id, seed, timestep_fs, friction_per_fs, relax_steps)
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise NearedgeError(
+            f"{folder}: cannot make the folder ({error.strerror}); choose another"
+        ) from error
     settings = {
         "formula": start.get_chemical_formula(),
+        "start_cell": cell_hash(start),
         "seed": seed,
-        "stages": [vars(stage) for stage in stages],
+        "stages": [asdict(stage) for stage in stages],
         "timestep_fs": timestep_fs,
         "friction_per_fs": friction_per_fs,
         "relax_steps": relax_steps,
     }
     state_path = folder / f"{trajectory_id}.state.json"
     snapshot_path = folder / f"{trajectory_id}.extxyz"
+    calculator = cache(make_calculator)
+    segments = list(_segments(stages))
+    free_start = start.copy()
+    free_start.set_constraint()
     if state_path.exists():
-        atoms, step, energies, snapshots = _resume(state_path, snapshot_path, settings, start)
+        atoms, step, energies = load_state(state_path, settings, free_start)
+    elif snapshot_path.exists():
+        raise NearedgeError(
+            f"{snapshot_path}: holds snapshots, but {state_path.name} is missing; restore it, or "
+            f"remove the snapshots to run the trajectory again"
+        )
     else:
-        atoms, step, energies, snapshots = _relax(start, calculator, relax_steps), 0, [], []
-        _save_state(state_path, settings, atoms, step, energies)
-    total = sum(stage.steps for stage in stages)
-    for stage, begin, end, segment_seed, is_snapshot in _segments(stages, seed):
-        if end <= step:
+        atoms, step, energies = relax(free_start, calculator(), relax_steps), 0, []
+        save_state(state_path, settings, atoms, step, energies)
+    marks = [segment.end for segment in segments if segment.ends_in_snapshot]
+    snapshots = read_snapshots(snapshot_path, trajectory_id, [m for m in marks if m <= step])
+    for segment in segments:
+        if segment.end <= step:
             continue
-        if begin == 0:
-            _draw_velocities(atoms, stage.temperature_K, seed)
-        atoms.calc = calculator
-        _langevin(atoms, stage.temperature_K, timestep_fs, friction_per_fs, end - begin, segment_seed)
-        step = end
-        energies.append([step, stage.temperature_K, float(atoms.get_potential_energy())])
+        atoms.calc = calculator()
+        rng = np.random.default_rng([seed, segment.number])
+        if segment.begin == 0:
+            draw_velocities(atoms, segment.temperature_K, rng)
+        langevin(
+            atoms,
+            temperature_K=segment.temperature_K,
+            timestep_fs=timestep_fs,
+            friction_per_fs=friction_per_fs,
+            steps=segment.end - segment.begin,
+            rng=rng,
+        )
+        step = segment.end
+        energies.append([step, segment.temperature_K, float(atoms.get_potential_energy())])
         _check_intact(atoms, trajectory_id, step)
-        if is_snapshot:
-            snapshots.append(_snapshot(atoms, trajectory_id, len(snapshots), stage, step, energies))
-            _write_snapshots(snapshot_path, snapshots)
-        _save_state(state_path, settings, atoms, step, energies)
+        if segment.ends_in_snapshot:
+            snapshots.append(_snapshot(atoms, trajectory_id, len(snapshots), segment, energies))
+            write_snapshots(snapshot_path, snapshots)
+        save_state(state_path, settings, atoms, step, energies)
         if progress is not None:
-            progress(step, total)
-    return snapshots
+            progress(step, segments[-1].end)
+    return read_snapshots(snapshot_path, trajectory_id, marks)
 
 
-def potential_energy_drift(energies: Sequence[Sequence[float]], temperature_K: float) -> float:
+def potential_energy_drift(
+    energies: Sequence[Sequence[float | int]], first_step: int, last_step: int
+) -> float:
     """Slope of the potential energy over the second half of a stage, in eV per 1000 steps.
 
     A cell that is still equilibrating drifts down; one at rest scatters around zero.
@@ -177,87 +239,80 @@ def potential_energy_drift(energies: Sequence[Sequence[float]], temperature_K: f
     ----------
     energies
         Rows of (step, temperature in K, potential energy in eV), as in the state file.
-    temperature_K
-        The stage to look at.
+    first_step, last_step
+        The stage, or a part of it: rows after `first_step`, up to and with `last_step`.
+
+    Returns
+    -------
+    float
+        Zero where the range has fewer than two rows.
 
     Examples
     --------
-    >>> round(potential_energy_drift([[100, 300, -5.0], [200, 300, -5.0], [300, 300, -4.9]], 300), 6)
+    >>> rows = [[100, 300, -5.0], [200, 300, -5.0], [300, 300, -4.9], [400, 1000, -2.0]]
+    >>> round(potential_energy_drift(rows, first_step=0, last_step=300), 6)
     1.0
     """
-    rows = np.array([row for row in energies if row[1] == temperature_K], dtype=float)
-    rows = rows[len(rows) // 2 :] if len(rows) > 3 else rows[-2:]
+    rows = np.array([row for row in energies if first_step < row[0] <= last_step], dtype=float)
+    rows = rows[len(rows) // 2 :] if len(rows) > 2 else rows
     slope = np.polyfit(rows[:, 0], rows[:, 2], 1)[0] if len(rows) > 1 else 0.0
     return 1000.0 * float(slope)
 
 
-def _segments(stages: Sequence[Stage], seed: int):
-    """Yield (stage, first step, last step, seed, snapshot at the end) for every segment."""
-    begin = number = stage_begin = 0
-    for stage in stages:
-        marks = {
-            stage_begin + stage.equilibration_steps + k * stage.interval_steps
-            for k in range(stage.snapshots)
-        }
-        stage_end = stage_begin + stage.steps
-        while begin < stage_end:
-            next_mark = min(m for m in marks if m > begin)
-            end = min(begin + _SEGMENT_STEPS, next_mark)
-            yield stage, begin, end, [seed, number], end in marks
-            begin, number = end, number + 1
-        stage_begin = stage_end
-
-
-def _relax(start: Atoms, calculator: Any, steps: int) -> Atoms:
-    from ase.filters import FrechetCellFilter
-    from ase.optimize import FIRE
-
-    atoms = start.copy()
-    atoms.calc = calculator
-    stress = "stress" in getattr(calculator, "implemented_properties", [])
-    # Positions first: the forces of an unrelaxed lattice would deform the cell for nothing.
-    FIRE(atoms, logfile=None).run(fmax=0.3, steps=steps // 2)
-    FIRE(FrechetCellFilter(atoms) if stress else atoms, logfile=None).run(
-        fmax=0.1, steps=steps - steps // 2
-    )
-    return atoms
-
-
-def _draw_velocities(atoms: Atoms, temperature_K: float, seed: int) -> None:
-    from ase.md.velocitydistribution import MaxwellBoltzmannDistribution, Stationary
-
-    MaxwellBoltzmannDistribution(atoms, temperature_K=temperature_K, rng=np.random.RandomState(seed))
-    Stationary(atoms)
-
-
-def _langevin(
-    atoms: Atoms,
-    temperature_K: float,
+def _check_arguments(
+    stages: Sequence[Stage],
+    trajectory_id: str,
+    seed: int,
     timestep_fs: float,
     friction_per_fs: float,
-    steps: int,
-    seed: list[int],
+    relax_steps: int,
 ) -> None:
-    from ase import units
-    from ase.md.langevin import Langevin
+    requirements = {
+        "no stages; give at least one": len(stages) > 0,
+        "the name must be of letters, digits and the characters . _ -": bool(
+            re.fullmatch(r"[\w.-]+", trajectory_id)
+        ),
+        f"seed = {seed}; give 0 or more": seed >= 0,
+        f"timestep_fs = {timestep_fs}; give more than 0": 0.0 < timestep_fs < np.inf,
+        f"friction_per_fs = {friction_per_fs}; give 0 or more": 0.0 <= friction_per_fs < np.inf,
+        f"relax_steps = {relax_steps}; give 0 or more": relax_steps >= 0,
+    }
+    for message, is_met in requirements.items():
+        if not is_met:
+            raise UsageError(f"dynamics {trajectory_id!r}: {message}")
 
-    Langevin(
-        atoms,
-        timestep=timestep_fs * units.fs,
-        temperature_K=temperature_K,
-        friction=friction_per_fs / units.fs,
-        rng=np.random.RandomState(seed),
-        logfile=None,
-    ).run(steps)
+
+class _Segment(NamedTuple):
+    """Steps from `begin` to `end` at one temperature; `number` counts from 1."""
+
+    number: int
+    begin: int
+    end: int
+    temperature_K: float
+    stage_begin: int
+    ends_in_snapshot: bool
+
+
+def _segments(stages: Sequence[Stage]) -> Iterator[_Segment]:
+    number = begin = 0
+    for stage in stages:
+        stage_begin = begin
+        for index in range(stage.snapshots):
+            mark = stage_begin + stage.equilibration_steps + index * stage.interval_steps
+            while begin < mark:
+                number, end = number + 1, min(begin + _SEGMENT_STEPS, mark)
+                yield _Segment(
+                    number, begin, end, float(stage.temperature_K), stage_begin, end == mark
+                )
+                begin = end
 
 
 def _snapshot(
     atoms: Atoms,
     trajectory_id: str,
     number: int,
-    stage: Stage,
-    step: int,
-    energies: Sequence[Sequence[float]],
+    segment: _Segment,
+    energies: Sequence[Sequence[float | int]],
 ) -> Atoms:
     snapshot = atoms.copy()
     snapshot.wrap()
@@ -265,10 +320,12 @@ def _snapshot(
     snapshot.info = {
         "trajectory_id": trajectory_id,
         "snapshot_id": number,
-        "temperature_K": float(stage.temperature_K),
-        "step": step,
+        "temperature_K": segment.temperature_K,
+        "step": segment.end,
         "potential_energy_eV": float(energies[-1][2]),
-        "energy_drift_eV_per_1000_steps": potential_energy_drift(energies, stage.temperature_K),
+        "energy_drift_eV_per_1000_steps": potential_energy_drift(
+            energies, segment.stage_begin, segment.end
+        ),
     }
     return snapshot
 
@@ -281,50 +338,3 @@ def _check_intact(atoms: Atoms, trajectory_id: str, step: int) -> None:
             f"dynamics {trajectory_id}: the cell came apart at step {step} (an atom has "
             f"{kinetic_eV.max():.0f} eV of kinetic energy); use a shorter time step or another seed"
         )
-
-
-def _write_snapshots(path: Path, snapshots: Sequence[Atoms]) -> None:
-    from ase.io import write
-
-    temporary = path.with_name(path.name + ".tmp")
-    write(temporary, list(snapshots), format="extxyz")
-    os.replace(temporary, path)
-
-
-def _save_state(
-    path: Path, settings: dict, atoms: Atoms, step: int, energies: Sequence[Sequence[float]]
-) -> None:
-    state = {
-        "settings": settings,
-        "step": step,
-        "cell_A": atoms.cell.array.tolist(),
-        "positions_A": atoms.positions.tolist(),
-        "momenta": atoms.get_momenta().tolist(),
-        "energies": list(energies),
-    }
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(json.dumps(state))
-    os.replace(temporary, path)
-
-
-def _resume(
-    state_path: Path, snapshot_path: Path, settings: dict, start: Atoms
-) -> tuple[Atoms, int, list, list[Atoms]]:
-    from ase.io import read
-
-    state = json.loads(state_path.read_text())
-    if state["settings"] != json.loads(json.dumps(settings)):
-        changed = [k for k in settings if state["settings"].get(k) != settings[k]]
-        raise NearedgeError(
-            f"{state_path}: holds a run with other settings ({', '.join(changed)}); "
-            f"choose another folder or restore the settings"
-        )
-    atoms = start.copy()
-    atoms.set_cell(state["cell_A"])
-    atoms.positions = state["positions_A"]
-    atoms.set_momenta(state["momenta"])
-    snapshots = read(snapshot_path, ":") if snapshot_path.exists() else []
-    # A kill between writing a snapshot and writing the state leaves one snapshot too many.
-    return atoms, state["step"], state["energies"], [
-        s for s in snapshots if s.info["step"] <= state["step"]
-    ]

@@ -48,7 +48,7 @@ def figure_confusion(
     NearedgeError
         If a matrix does not have one row and one column per label, or a count is negative.
     """
-    figure = new_figure(DOUBLE_COLUMN_mm, 82)
+    figure = new_figure(DOUBLE_COLUMN_mm, 82.0)
     panels = (("a", "Pooled", "averages", pooled), ("b", "Held-out", "sites", held_out))
     for place, (letter, protocol, unit, counts) in enumerate(panels):
         if counts.shape != (len(labels), len(labels)) or counts.min(initial=0) < 0:
@@ -56,7 +56,7 @@ def figure_confusion(
                 f"{protocol.lower()} confusion matrix: expected counts of shape "
                 f"({len(labels)}, {len(labels)}), one row per label, got {counts.shape}"
             )
-        axes = add_axes(figure, 20 + place * 74, 8, 62, 62)
+        axes = add_axes(figure, 20.0 + place * 74.0, 8.0, 62.0, 62.0)
         total = int(counts.sum())
         right = f"{100 * np.trace(counts) / total:.1f} % of {total} {unit}" if total else "no test"
         axes.set_title(f"{protocol}: {right} right", pad=5)
@@ -66,7 +66,7 @@ def figure_confusion(
         if place == 0:
             axes.set_ylabel("True environment")
         axes.tick_params(labelleft=place == 0)
-    bar = figure.colorbar(axes.images[0], cax=add_axes(figure, 160, 8, 2.5, 62))
+    bar = figure.colorbar(axes.images[0], cax=add_axes(figure, 160.0, 8.0, 2.5, 62.0))
     bar.outline.set_visible(False)  # pyright: ignore[reportCallIssue]
     bar.set_label("Share of the true environment")
     return figure

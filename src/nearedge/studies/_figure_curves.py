@@ -9,7 +9,6 @@ import numpy as np
 from jaxtyping import Float, Real
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator
 
 from nearedge.errors import NearedgeError
 from nearedge.studies.style import (
@@ -172,12 +171,12 @@ def figure_learning(panels: Sequence[Learning]) -> Figure:
     """
     if not panels:
         raise NearedgeError("the learning curves need at least one learning rate; give one or more")
-    figure = new_figure(DOUBLE_COLUMN_mm, 62)
+    figure = new_figure(DOUBLE_COLUMN_mm, 62.0)
     pitch = (DOUBLE_COLUMN_mm - 12) / len(panels)
     values = np.concatenate([v.ravel() for panel in panels for v in panel.mse.values()])
     values = values[np.isfinite(values) & (values > 0)]
     for place, panel in enumerate(panels):
-        axes = add_axes(figure, 12 + place * pitch, 7, pitch - 26, 44)
+        axes = add_axes(figure, 12.0 + place * pitch, 7.0, pitch - 26.0, 44.0)
         axes.set_yscale("log")
         if values.size:
             axes.set_ylim(values.min() / 1.2, values.max() * 1.2)
@@ -194,22 +193,21 @@ def figure_learning(panels: Sequence[Learning]) -> Figure:
 
 
 def _accuracy_figure(sweep: Sweep, x_label: str, doubling: bool = False) -> Figure:
-    figure = new_figure(SINGLE_COLUMN_mm, 62)
+    figure = new_figure(SINGLE_COLUMN_mm, 62.0)
     rotated = len(sweep.ticks) > 9
-    axes = add_axes(figure, 11, 3, 48, 45 if rotated else 50)
-    x = np.arange(len(sweep.setting)) if sweep.ticks else sweep.setting
+    axes = add_axes(figure, 11.0, 3.0, 48.0, 45.0 if rotated else 50.0)
+    x = np.arange(len(sweep.setting)) if sweep.ticks and not doubling else sweep.setting
     if doubling:
         axes.set_xscale("log", base=2)
         axes.xaxis.set_major_formatter("{x:g}")
         axes.set_xlim(x[0] / 1.15, x[-1] * 1.15)
-        axes.set_xticks(x)
     else:
         margin = 0.04 * (float(x[-1] - x[0]) or 1.0)
         axes.set_xlim(x[0] - margin, x[-1] + margin)
     if sweep.ticks:
         axes.set_xticks(x, sweep.ticks, rotation=90 if rotated else 0)
-    elif len(x) <= 6 and not doubling:
-        axes.xaxis.set_major_locator(FixedLocator(x.tolist()))
+    elif len(x) <= 8:
+        axes.set_xticks(x)
     percent = {part: 100 * values for part, values in sweep.accuracy.items()}
     finite = np.concatenate([v[np.isfinite(v)] for v in percent.values()])
     lowest = finite.min() if finite.size else 0.0

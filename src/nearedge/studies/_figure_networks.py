@@ -64,7 +64,7 @@ def figure_networks(
             f"both networks take the same inputs, but the spectra have {site_spectrum.size} and "
             f"{mixture_spectrum.size} points; take both on one grid"
         )
-    figure = new_figure(DOUBLE_COLUMN_mm, _HEIGHT_mm + 3)
+    figure = new_figure(DOUBLE_COLUMN_mm, _HEIGHT_mm + 3.0)
     colours = environment_colours(labels)
     outputs = (
         ("a", "Site → environment", "softmax", labels, [colours[label] for label in labels]),
@@ -80,14 +80,14 @@ def figure_networks(
     for place, (output, (spectrum, what)) in enumerate(zip(outputs, spectra, strict=True)):
         left = place * 90.0
         letter, title, activation, names, output_colours = output
-        axes = add_axes(figure, left, 1.5, 85, _HEIGHT_mm)
+        axes = add_axes(figure, left, 1.5, 85.0, _HEIGHT_mm)
         axes.set_axis_off()
         axes.set(xlim=(0, 85), ylim=(0, _HEIGHT_mm))
         axes.text(1, _HEIGHT_mm - 1, letter, fontsize=TEXT_pt + 1, fontweight="bold", va="top")
         axes.text(5, _HEIGHT_mm - 1, title, va="top")
         sizes = (spectrum.size, *hidden, len(names))
         _draw_network(axes, sizes, activation, names, output_colours)
-        icon = add_axes(figure, left + 2, 22, 14, 13)
+        icon = add_axes(figure, left + 2.0, 22.0, 14.0, 13.0)
         _draw_input(icon, spectrum, what)
     return figure
 

@@ -66,7 +66,7 @@ def figure_regression(pooled: Regression, held_out: Regression, group: str = "at
         Two columns wide, two panels on the same axes; above each stand its mean squared
         error, the root of it, that over the mean, R2, and the error of the constant training mean.
     """
-    figure = new_figure(DOUBLE_COLUMN_mm, 90)
+    figure = new_figure(DOUBLE_COLUMN_mm, 90.0)
     every = np.concatenate([v for r in (pooled, held_out) for v in (r.true, r.predicted)])
     margin = 0.04 * (float(np.ptp(every)) or 1.0)
     limits = (float(every.min()) - margin, float(every.max()) + margin)
@@ -75,7 +75,7 @@ def figure_regression(pooled: Regression, held_out: Regression, group: str = "at
         ("b", f"Held-out: averages over unseen {group}", "held-out", held_out),
     )
     for place, (letter, title, part, regression) in enumerate(panels):
-        axes = add_axes(figure, 13 + place * 88, 14, 66, 66)
+        axes = add_axes(figure, 13.0 + place * 88.0, 14.0, 66.0, 66.0)
         axes.set(xlim=limits, ylim=limits, xlabel="True average coordination number")
         if place == 0:
             axes.set_ylabel("Predicted average coordination number")

@@ -66,8 +66,8 @@ def figure_reliability(pooled: Reliability, held_out: Reliability, bins: int = 8
     Figure
         One column wide, one panel; bars are 95 % Wilson intervals.
     """
-    figure = new_figure(SINGLE_COLUMN_mm, 70)
-    axes = add_axes(figure, 12, 3, 68, 58)
+    figure = new_figure(SINGLE_COLUMN_mm, 70.0)
+    axes = add_axes(figure, 12.0, 3.0, 68.0, 58.0)
     axes.plot([0, 100], [0, 100], color=FAINT, linewidth=0.7)
     panels = (("test", "pooled", pooled), ("held-out", "held-out", held_out))
     for part, name, answers in panels:

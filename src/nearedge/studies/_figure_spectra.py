@@ -139,20 +139,20 @@ def figure_spectra(spectra: SiteSpectra) -> Figure:
         One column wide; two axes per environment, and the key of the elements.
     """
     rows = len(spectra.labels)
-    figure = new_figure(SINGLE_COLUMN_mm, _TOP_mm + rows * _PANEL_mm + 21)
+    figure = new_figure(SINGLE_COLUMN_mm, _TOP_mm + rows * _PANEL_mm + 21.0)
     typical = typical_sites(
         spectra.energy_eV, spectra.intensity, spectra.environment, spectra.labels, spectra.grid
     )
     colours = environment_colours(spectra.labels)
-    highest = _highest(spectra)
+    highest = _highest(spectra, typical)
     for row, label in enumerate(spectra.labels):
         top = _TOP_mm + row * _PANEL_mm
-        axes = add_axes(figure, 7, top, 54, _PANEL_mm - 2)
-        axes.set(xlim=(spectra.grid.start_eV, spectra.grid.stop_eV), ylim=(0, 1.05 * highest))
+        axes = add_axes(figure, 7.0, top, 54.0, _PANEL_mm - 2.0)
+        axes.set(xlim=(spectra.grid.start_eV, spectra.grid.stop_eV), ylim=(0, 1.2 * highest))
         axes.tick_params(left=False, labelleft=False, labelbottom=row == rows - 1)
         if row == rows - 1:
             axes.set_xlabel("Energy (eV)")
-            zero = fill(f"zero: {spectra.energy_zero}", 56)
+            zero = fill(f"zero: {spectra.energy_zero}", 48)
             axes.annotate(
                 zero,
                 (0.5, 0),
@@ -168,21 +168,26 @@ def figure_spectra(spectra: SiteSpectra) -> Figure:
             axes.set_ylabel("Absorption (arb. units)", y=1.0 if rows % 2 == 0 else 0.5)
         _draw_environment(axes, spectra, row, typical.get(label), colours[label])
         if label in spectra.clusters:
-            picture = add_axes(figure, 62, top - 0.5, _PANEL_mm - 1, _PANEL_mm - 1)
+            picture = add_axes(figure, 62.0, top - 0.5, _PANEL_mm - 1.0, _PANEL_mm - 1.0)
             draw_cluster(picture, spectra.clusters[label])
     if spectra.clusters:
         absorber = next(iter(spectra.clusters.values())).symbols[0]
         elements = {s for cluster in spectra.clusters.values() for s in cluster.symbols}
-        key = add_axes(figure, 7, _TOP_mm + rows * _PANEL_mm + 15.5, 70, 3.5)
+        key = add_axes(figure, 7.0, _TOP_mm + rows * _PANEL_mm + 15.5, 70.0, 3.5)
         draw_element_key(key, sorted(elements - {absorber}), absorber)
     return figure
 
 
-def _highest(spectra: SiteSpectra) -> float:
-    shown = (spectra.energy_eV >= spectra.grid.start_eV) & (
-        spectra.energy_eV <= spectra.grid.stop_eV
-    )
-    return float(spectra.intensity[:, shown].max()) if len(spectra.intensity) else 1.0
+def _highest(spectra: SiteSpectra, typical: dict[str, int]) -> float:
+    """Highest value of any band or typical spectrum within the grid."""
+    grid = spectra.grid
+    shown = (spectra.energy_eV >= grid.start_eV) & (spectra.energy_eV <= grid.stop_eV)
+    intensity = spectra.intensity[:, shown]
+    tops = [float(intensity[site].max()) for site in typical.values()]
+    for code in np.unique(spectra.environment):
+        upper = np.quantile(intensity[spectra.environment == code], 0.9, axis=0)
+        tops.append(float(upper.max()))
+    return max(tops, default=1.0)
 
 
 def _draw_environment(
@@ -192,15 +197,16 @@ def _draw_environment(
     number = f"{len(sites)} site{'s' if len(sites) != 1 else ''}" if len(sites) else ""
     axes.annotate(
         spectra.labels[code],
-        (0.03, 0.95),
+        (0.03, 1.0),
         xycoords="axes fraction",
         va="top",
         fontweight="bold",
     )
     axes.annotate(
         number or "no site in this library",
-        (0.03, 0.76),
+        (0.99, 1.0),
         xycoords="axes fraction",
+        ha="right",
         va="top",
         color=FAINT,
         fontsize=SMALL_pt,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nearedge.data import model_folder
 from nearedge.errors import NearedgeError, UsageError
 from nearedge.library import open_library
 from nearedge.mixtures import (
@@ -125,9 +126,7 @@ def assess_library(
     }
 
 
-def evaluate(
-    model_folder: str | os.PathLike[str], library_path: str | os.PathLike[str], seed: int = 0
-) -> dict[str, Any]:
+def evaluate(model: str, library_path: str | os.PathLike[str], seed: int = 0) -> dict[str, Any]:
     """Score a trained model on a labelled library that it never saw.
 
     Returns
@@ -142,24 +141,22 @@ def evaluate(
     NearedgeError
         If the library's classes or absorber are not the model's.
     """
-    model = load_model(model_folder)
+    loaded = load_model(model_folder(model))
     library = open_library(library_path).load()
-    sites = load_sites(library, EnergyGrid(**model.info["grid"]), group_by="atom")
-    unknown = set(sites.labels) - set(map(str, model.classifier.classes_))
+    sites = load_sites(library, EnergyGrid(**loaded.info["grid"]), group_by="atom")
+    unknown = set(sites.labels) - set(loaded.classifier.classes.tolist())
     if unknown:
         raise NearedgeError(
             f"{library_path}: holds the classes {', '.join(sorted(unknown))}, which the model has "
             f"never seen; train a model on a library that has them"
         )
     true = np.array(sites.labels)[sites.environment]
-    predicted = model.classifier.predict(sites.intensity)
-    mixtures = regressor_mixtures(
-        sites.intensity, sites.coordination, _EVALUATION_MIXTURES, seed
-    )
+    predicted = loaded.classifier.predict(sites.intensity)
+    mixtures = regressor_mixtures(sites.intensity, sites.coordination, _EVALUATION_MIXTURES, seed)
     numbers = regression_scores(
-        model.regressor.predict(mixtures.intensity).astype(float),
+        loaded.regressor.predict(mixtures.intensity).astype(float),
         mixtures.target,
-        float(model.info["library"]["mean_coordination"]),
+        float(loaded.info["library"]["mean_coordination"]),
     )
     return {
         "accuracy": accuracy(predicted, true),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import matplotlib
 from matplotlib.figure import Figure
 
 from nearedge.errors import NearedgeError
@@ -25,7 +24,7 @@ from nearedge.studies._figure_regression import Regression, figure_regression
 from nearedge.studies._figure_reliability import Reliability, figure_reliability
 from nearedge.studies._figure_spectra import SiteSpectra, figure_spectra, typical_sites
 from nearedge.studies.atoms import Cluster, cluster_around
-from nearedge.studies.style import DPI, STYLE
+from nearedge.studies.style import DPI, in_style
 
 __all__ = [
     "Cluster",
@@ -86,7 +85,7 @@ def save_figures(figures: Mapping[str, Figure], folder: str | Path) -> dict[str,
     written = {}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with matplotlib.rc_context(STYLE):
+        with in_style():
             for name, figure in figures.items():
                 written[name] = folder / f"{name}.png"
                 figure.savefig(written[name], dpi=DPI, metadata={"Software": None})

@@ -86,8 +86,8 @@ def classifier_answers(
     method: Method,
     sites: Sites,
     paper_sites: Sites,
-    train: Int[np.ndarray, " site"],
-    test: Int[np.ndarray, " site"],
+    train: Int[np.ndarray, " trained"],
+    test: Int[np.ndarray, " tested"],
     seed: int,
     effort: float = 1.0,
 ) -> ClassifierAnswers:
@@ -128,8 +128,8 @@ def regressor_answers(
     method: Method,
     sites: Sites,
     paper_sites: Sites,
-    train: Int[np.ndarray, " site"],
-    test: Int[np.ndarray, " site"],
+    train: Int[np.ndarray, " trained"],
+    test: Int[np.ndarray, " tested"],
     seed: int,
     effort: float = 1.0,
 ) -> RegressorAnswers:
@@ -160,8 +160,8 @@ def regressor_answers(
 
 def _test_mixtures(
     sites: Sites,
-    train: Int[np.ndarray, " site"],
-    test: Int[np.ndarray, " site"],
+    train: Int[np.ndarray, " trained"],
+    test: Int[np.ndarray, " tested"],
     task: str,
     seed: int,
     effort: float,
@@ -172,8 +172,8 @@ def _test_mixtures(
 
 def split_examples(
     sites: Sites,
-    train: Int[np.ndarray, " site"],
-    test: Int[np.ndarray, " site"],
+    train: Int[np.ndarray, " trained"],
+    test: Int[np.ndarray, " tested"],
     task: str,
     seed: int,
     effort: float = 1.0,

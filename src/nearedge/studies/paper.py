@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
+from nearedge.mixtures import PARTS, Examples
 from nearedge.models.examples import Examples as TrainingExamples
 from nearedge.models.network import Architecture, Parameters, outputs
 from nearedge.models.settings import PAPER_CLASSIFIER, PAPER_REGRESSOR, TrainingSettings
 from nearedge.models.training import train
 from nearedge.spectra import PAPER_GRID, normalise
-from nearedge.mixtures import PARTS, Examples
 
 HIDDEN = (8, 6)
 SETTINGS = {"classifier": PAPER_CLASSIFIER, "regressor": PAPER_REGRESSOR}

@@ -147,7 +147,7 @@ class _Picture:
 
 
 def _picture(name: str, caption: str, path: Path) -> _Picture:
-    """Read a PNG; its size in pixels stands in the first chunk (PNG specification, section 11.2)."""
+    """Read a PNG; its size stands in the first chunk (PNG specification, section 11.2.1)."""
     try:
         content = Path(path).read_bytes()
     except OSError as error:

@@ -173,7 +173,9 @@ def _paper_runs(
     """The paper's network for every seed, in both protocols, trained side by side."""
     protocols = {"pooled": pooled_examples, "held_out": held_out_examples}
     count = round(COUNTS[task] * size.effort)
-    examples = [make(sites, task, count, seed) for make in protocols.values() for seed in size.seeds]
+    examples = [
+        make(sites, task, count, seed) for make in protocols.values() for seed in size.seeds
+    ]
     networks = train_networks(
         examples,
         task,

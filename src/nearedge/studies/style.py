@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any, ParamSpec
 
@@ -76,9 +77,9 @@ PART_LINES: dict[str, str | tuple[int, tuple[float, ...]]] = {
     "held-out": "-",
 }
 # Dark to bright (after matplotlib's viridis), so that the order of the counts shows; the dimer,
-# which is no count, stands out. Under simulated colour blindness (Machado, Oliveira and Fernandes, IEEE
-# Trans. Vis. Comput. Graph. 15, 1291 (2009)) any two of the first six stay 12 or more CIELAB units
-# apart.
+# which is no count, stands out. Under simulated colour blindness (Machado, Oliveira and Fernandes,
+# IEEE Trans. Vis. Comput. Graph. 15, 1291 (2009)) any two of the first six stay 12 or more CIELAB
+# units apart.
 _ENVIRONMENT_COLOURS = (
     "#460b5e",
     "#3e4989",
@@ -108,18 +109,27 @@ def environment_colours(labels: Sequence[str]) -> dict[str, str]:
     return {label: _ENVIRONMENT_COLOURS[i % count] for i, label in enumerate(labels)}
 
 
+@contextmanager
+def in_style() -> Iterator[None]:
+    """Use matplotlib's defaults and the style, whatever the caller has set, and put all back."""
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(STYLE)
+        yield
+
+
 def styled(draw: Callable[_P, Figure]) -> Callable[_P, Figure]:
-    """Run a function that draws a figure in the style, leaving matplotlib's settings untouched."""
+    """Run a function that draws a figure in the style."""
 
     @wraps(draw)
-    def in_style(*args: _P.args, **kwargs: _P.kwargs) -> Figure:
-        with matplotlib.rc_context(STYLE):
+    def draw_in_style(*args: _P.args, **kwargs: _P.kwargs) -> Figure:
+        with in_style():
             figure = draw(*args, **kwargs)
             # Ticks are made at the first drawing, with the settings of that moment.
             figure.draw_without_rendering()
         return figure
 
-    return in_style
+    return draw_in_style
 
 
 def new_figure(width_mm: float, height_mm: float) -> Figure:

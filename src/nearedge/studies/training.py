@@ -60,8 +60,17 @@ def train_model(
         "classes": list(sites.labels),
         "library": {
             key: summary[key]
-            for key in ("sites", "structures", "trajectories", "engine", "engine_version",
-                        "classes", "mean_coordination", "energy_zero", "licence")
+            for key in (
+                "sites",
+                "structures",
+                "trajectories",
+                "engine",
+                "engine_version",
+                "classes",
+                "mean_coordination",
+                "energy_zero",
+                "licence",
+            )
         }
         | {"hash": library_hash(library)},
         "reference": {

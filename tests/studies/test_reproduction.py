@@ -1,0 +1,126 @@
+"""`reproduce`: both protocols on real spectra, its results file and its honesty."""
+
+from __future__ import annotations
+
+import json
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nearedge.library import import_library
+from nearedge.studies import reproduction
+from nearedge.studies.tables import headline
+from nearedge.studies.scores import accuracy, macro_f1, medians, ranges, regression_scores
+
+
+@pytest.fixture(scope="module")
+def ocean_library(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = shared_data / "li3feo35_ocean_0K"
+    out = tmp_path_factory.mktemp("library") / "ocean.zarr"
+    import_library(folder / "POSCAR", [folder / "O_K_spectra.dat"], out, absorber="O")
+    return out
+
+
+@pytest.fixture(scope="module")
+def tiny_study(ocean_library: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("study")
+    tiny = reproduction.Extent(
+        seeds=(0, 1), effort=0.02, hidden=((4, 2), (8, 6)), examples=(1000, 5000)
+    )
+    reproduction.EXTENTS["tiny"] = tiny
+    try:
+        reproduction.reproduce(ocean_library, out, "tiny")
+    finally:
+        del reproduction.EXTENTS["tiny"]
+    return out
+
+
+def _results(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / "results.json").read_text())
+
+
+@pytest.mark.slow
+def test_results_have_the_keys_of_the_contract(tiny_study: Path) -> None:
+    results = _results(tiny_study)
+    assert {"sites", "structures", "trajectories", "engine", "classes"} <= set(results["library"])
+    assert set(results["classifier"]["pooled"]) == {"train", "validation", "test"}
+    held_out = results["classifier"]["held_out"]
+    assert {"mixtures_test", "sites_test", "macro_f1", "baselines"} <= set(held_out)
+    assert {"majority", "1-nearest-neighbour", "logistic", "paper"} <= set(held_out["baselines"])
+    pooled = results["regressor"]["pooled"]
+    assert {"mse_test", "rmse_test", "mean_coordination", "constant_mse_test", "r2_test"} <= set(
+        pooled
+    )
+    assert {"mean", "ridge", "paper"} <= set(results["regressor"]["held_out"]["baselines"])
+    assert {"audit", "seconds", "versions", "seed"} <= set(results)
+
+
+@pytest.mark.slow
+def test_only_the_pooled_protocol_shares_raw_spectra(tiny_study: Path) -> None:
+    audit = _results(tiny_study)["audit"]
+    assert audit["pooled_shared_sites_fraction"] == 1.0
+    assert audit["held_out_shared_sites_fraction"] == 0.0
+    assert audit["held_out_shared_atoms_fraction"] == 0.0
+
+
+@pytest.mark.slow
+def test_every_figure_and_the_report_are_written(tiny_study: Path) -> None:
+    names = {path.stem for path in (tiny_study / "figures").glob("*.png")}
+    assert {"fig1_spectra", "fig2_networks", "fig3a_hidden_nodes", "fig3b_examples"} <= names
+    assert {"fig4ab_learning", "fig4c_regression", "confusion", "reliability"} <= names
+    report = unescape((tiny_study / "report.html").read_text())
+    assert all(line in report for line in _results(tiny_study)["headline"])
+
+
+@pytest.mark.slow
+def test_numbers_are_medians_within_their_ranges(tiny_study: Path) -> None:
+    results = _results(tiny_study)
+    low, high = results["ranges"]["classifier"]["held_out"]["sites_test"]
+    assert low <= results["classifier"]["held_out"]["sites_test"] <= high
+    assert results["seeds"] == [0, 1]
+
+
+def _with_baseline(value: float, extent: str = "default") -> dict[str, Any]:
+    classifier = {"sites_test": 0.8, "baselines": {"paper": 0.7, "logistic": value}}
+    regressor = {"mse_test": 0.02, "constant_mse_test": 0.03, "baselines": {"ridge": 0.05}}
+    return {
+        "classifier": {"pooled": {"test": 0.99}, "held_out": classifier},
+        "regressor": {"pooled": {"mse_test": 0.003}, "held_out": regressor},
+        "group_by": "atom",
+        "extent": extent,
+    }
+
+
+def test_a_baseline_that_wins_is_in_the_first_line() -> None:
+    assert "beaten by logistic (90.0%)" in headline(_with_baseline(0.9))[0]
+
+
+def test_no_baseline_is_said_to_win_where_none_does() -> None:
+    assert not any("beaten" in line for line in headline(_with_baseline(0.75)))
+
+
+def test_a_quick_study_says_that_it_is_one_first() -> None:
+    assert "not for quoting" in headline(_with_baseline(0.9, "quick"))[0]
+
+
+def test_accuracy_and_macro_f1_of_a_known_case() -> None:
+    true = np.array(["a", "a", "a", "b"])
+    predicted = np.array(["a", "a", "b", "b"])
+    assert accuracy(predicted, true) == 0.75
+    assert macro_f1(predicted, true) == pytest.approx((0.8 + 2 / 3) / 2)
+
+
+def test_constant_predictor_has_r2_of_zero_or_less() -> None:
+    true = np.array([1.0, 2.0, 4.0])
+    scores = regression_scores(np.full(3, 2.0), true, training_mean=2.0)
+    assert scores["mse_test"] == scores["constant_mse_test"]
+    assert scores["r2_test"] <= 0
+
+
+def test_medians_and_ranges_go_leaf_by_leaf() -> None:
+    trees = [{"a": {"b": 1.0}, "c": 5.0}, {"a": {"b": 3.0}, "c": 4.0}, {"a": {"b": 9.0}, "c": 6.0}]
+    assert medians(trees) == {"a": {"b": 3.0}, "c": 5.0}
+    assert ranges(trees) == {"a": {"b": [1.0, 9.0]}, "c": [4.0, 6.0]}
