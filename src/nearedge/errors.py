@@ -14,7 +14,7 @@ class NearedgeError(Exception):
 
 
 class UsageError(NearedgeError):
-    """A wrong option, recipe key or combination of arguments; the command line exits with code 2."""
+    """A wrong option, recipe key or combination of arguments; the command line exits with 2."""
 
 
 class EngineError(NearedgeError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -22,8 +23,7 @@ def overlapping() -> Atoms:
 
 
 def toy_case(name: str) -> Case:
-    import nearedge_toy_engine as plugin
-
+    plugin = import_module("nearedge_toy_engine")
     engine = {"toy": plugin.Toy, "toy-structure": plugin.ToyStructure}[name]()
     return Case(
         engine,

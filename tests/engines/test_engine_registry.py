@@ -74,7 +74,8 @@ def test_other_packages_cannot_take_the_name_of_an_own_engine(tmp_path, monkeypa
 def test_setting_without_a_default_is_asked_for(tmp_path, monkeypatch):
     (tmp_path / "needy_engine.py").write_text(
         "from dataclasses import dataclass\n\n@dataclass(frozen=True)\nclass Needy:\n"
-        "    program: str\n    name = 'needy'\n"
+        "    program: str\n    name = 'needy'\n    per = 'site'\n    native_broadening = ''\n"
+        "    version = settings = compute = None\n"
     )
     broken_package(tmp_path, "needy", "needy = needy_engine:Needy")
     monkeypatch.syspath_prepend(str(tmp_path))

@@ -296,22 +296,25 @@ def test_damaged_result_is_an_error_of_the_site(content, words, tmp_path):
         read_result(tmp_path)
 
 
-def test_large_negative_absorption_is_refused(fluorine, tmp_path):
-    _, work = fluorine
-    lines = (work / "xmu.dat").read_text().splitlines()
-    columns = lines[-1].split()
-    columns[3] = "-0.5"
-    (tmp_path / "xmu.dat").write_text("\n".join([*lines[:-1], " ".join(columns)]) + "\n")
+@pytest.fixture
+def with_first_value(shared_data, tmp_path):
+    """Write the published xmu.dat with another first value of mu."""
+
+    def write(mu: str):
+        lines = (shared_data / "feff/CoO_wurtzite_O_K/xmu.dat").read_text().splitlines()
+        first = next(n for n, line in enumerate(lines) if not line.lstrip().startswith("#"))
+        columns = lines[first].split()
+        lines[first] = " ".join([*columns[:3], mu, *columns[4:]])
+        (tmp_path / "xmu.dat").write_text("\n".join(lines) + "\n")
+        return tmp_path
+
+    return write
+
+
+def test_negative_absorption_is_refused(with_first_value):
     with pytest.raises(EngineError, match="negative intensity"):
-        read_result(tmp_path)
+        read_result(with_first_value("-0.5"))
 
 
-def test_noise_below_zero_is_taken_for_zero(fluorine, tmp_path):
-    _, work = fluorine
-    lines = (work / "xmu.dat").read_text().splitlines()
-    first = next(n for n, line in enumerate(lines) if not line.startswith("#"))
-    columns = lines[first].split()
-    columns[3] = "-1e-6"
-    lines[first] = " ".join(columns)
-    (tmp_path / "xmu.dat").write_text("\n".join(lines) + "\n")
-    assert read_result(tmp_path).intensity[0] == 0.0
+def test_noise_below_zero_is_taken_for_zero(with_first_value):
+    assert read_result(with_first_value("-1e-6")).intensity[0] == 0.0

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
 
-import ase.io
 import numpy as np
 import pytest
 from ase import Atoms
@@ -15,6 +15,7 @@ from ase.build import bulk
 from nearedge.environments import label_sites, load_scheme
 from nearedge.errors import NearedgeError, UsageError
 from nearedge.library import build_library, names, open_library, open_structures
+from nearedge.structures import read_structures
 
 
 def build(recipe: Path, pool, out: str = "lib.zarr", **options):
@@ -38,7 +39,7 @@ def test_library_holds_every_site_of_the_files_in_order(write_recipe, pool):
     recipe = write_recipe()
     report = build(recipe, pool)
     library = open_library(recipe.parent / "lib.zarr")
-    frames = ase.io.read(recipe.parent / "frames.extxyz", ":")
+    frames = read_structures(recipe.parent / "frames.extxyz")
     assert report.sites == report.computed == library.sizes["site"] == 16
     oxygens = [np.flatnonzero(frame.symbols == "O").tolist() for frame in frames]
     assert library["atom_index"].values.tolist() == oxygens[0] + oxygens[1]
@@ -105,7 +106,7 @@ def test_build_that_is_done_computes_nothing(write_recipe, pool, content):
 def test_more_structures_cost_only_themselves(write_recipe, pool):
     recipe = write_recipe()
     build(recipe, pool)
-    frames = ase.io.read(recipe.parent / "frames.extxyz", ":")
+    frames = read_structures(recipe.parent / "frames.extxyz")
     third = frames[0].copy()
     third.positions += 0.01 * np.random.default_rng(5).normal(size=third.positions.shape)
     write_recipe([*frames, third])
@@ -219,7 +220,7 @@ class Flawed:
 @pytest.fixture
 def flawed(monkeypatch):
     def install(kind: str) -> None:
-        import nearedge_toy_engine
+        nearedge_toy_engine = import_module("nearedge_toy_engine")
 
         engine = Flawed(nearedge_toy_engine.Toy(), kind)
         monkeypatch.setattr(
@@ -254,7 +255,7 @@ def test_full_scratch_disk_stops_the_build_and_fails_no_site(write_recipe, pool,
 
 
 def test_spectrum_too_narrow_for_the_axis_costs_only_its_site(write_recipe, pool, monkeypatch):
-    import nearedge_toy_engine
+    nearedge_toy_engine = import_module("nearedge_toy_engine")
 
     from nearedge.engines import SiteSpectrum
 
@@ -421,7 +422,7 @@ def test_structures_travel_with_the_library(write_recipe, pool):
     build(recipe, pool)
     stored = open_structures(recipe.parent / "lib.zarr")
     for structure, frame in zip(
-        stored, ase.io.read(recipe.parent / "frames.extxyz", ":"), strict=True
+        stored, read_structures(recipe.parent / "frames.extxyz"), strict=True
     ):
         np.testing.assert_array_equal(structure.positions, frame.positions)
         np.testing.assert_array_equal(structure.cell.array, frame.cell.array)

@@ -29,7 +29,7 @@ def published(shared_data):
 
 
 def test_published_cell_has_its_published_classes_and_mean(published, tmp_path):
-    import_library(*published, tmp_path / "lib.zarr", absorber="O")
+    import_library(*published, out=tmp_path / "lib.zarr", absorber="O")
     info = library_info(tmp_path / "lib.zarr")
     counts = [9, 17, 15, 7, 1, 0]
     assert list(info["classes"].values()) == counts
@@ -39,7 +39,7 @@ def test_published_cell_has_its_published_classes_and_mean(published, tmp_path):
 
 
 def test_published_spectra_are_kept_on_their_own_zero(published, tmp_path):
-    import_library(*published, tmp_path / "lib.zarr", absorber="O")
+    import_library(*published, out=tmp_path / "lib.zarr", absorber="O")
     library = open_library(tmp_path / "lib.zarr").load()
     table = np.loadtxt(published[1][0])
     energy_eV, columns = table[:, 0], table[:, 1:].T
@@ -53,7 +53,7 @@ def test_published_spectra_are_kept_on_their_own_zero(published, tmp_path):
 
 
 def test_labels_of_the_stored_structure_are_the_stored_labels(published, tmp_path):
-    import_library(*published, tmp_path / "lib.zarr.zip", absorber="O")
+    import_library(*published, out=tmp_path / "lib.zarr.zip", absorber="O")
     [structure] = open_structures(tmp_path / "lib.zarr.zip")
     labels = label_sites(structure, load_scheme("li3feo35_oxygen"))
     library = open_library(tmp_path / "lib.zarr.zip")
@@ -90,7 +90,7 @@ def small(tmp_path):
 
 
 def test_columns_are_the_absorbers_in_structure_order(small, tmp_path):
-    library = import_library(*small, tmp_path / "lib.zarr", absorber="O")
+    library = import_library(*small, out=tmp_path / "lib.zarr", absorber="O")
     maxima = library["energy"].values[library["intensity"].values.argmax(axis=1)]
     np.testing.assert_allclose(maxima, [2.0, 5.0])
     assert library["atom_index"].values.tolist() == [1, 2]
@@ -145,12 +145,12 @@ def test_feff_files_are_put_on_the_mean_fermi_level_and_keep_their_shifts(
 
 def test_append_keeps_order_structures_and_provenance(small, tmp_path):
     out = tmp_path / "lib.zarr"
-    import_library(*small, out, absorber="O", trajectory="b")
+    import_library(*small, out=out, absorber="O", trajectory="b")
     ase.io.write(tmp_path / "other.vasp", two_oxygens(3.0), format="vasp")
     import_library(
         tmp_path / "other.vasp", small[1], out, absorber="O", trajectory="a", append=True
     )
-    import_library(*small, out, absorber="O", trajectory="b", snapshot=1, append=True)
+    import_library(*small, out=out, absorber="O", trajectory="b", snapshot=1, append=True)
     library = open_library(out)
     assert names(library, "structure_id").tolist() == ["b/0"] * 2 + ["a/0"] * 2 + ["b/1"] * 2
     assert names(library, "environment").tolist() == ["1 Fe"] * 2 + ["0 Fe"] * 2 + ["1 Fe"] * 2
@@ -161,16 +161,16 @@ def test_append_keeps_order_structures_and_provenance(small, tmp_path):
 
 def test_append_changes_nothing_in_the_earlier_sites(small, tmp_path):
     out = tmp_path / "lib.zarr"
-    import_library(*small, out, absorber="O")
+    import_library(*small, out=out, absorber="O")
     before = open_library(out).load()
-    import_library(*small, out, absorber="O", snapshot=1, append=True)
+    import_library(*small, out=out, absorber="O", snapshot=1, append=True)
     after = open_library(out).load().isel(site=slice(0, 2))
     for name in before.variables:
         np.testing.assert_array_equal(before[name].values, after[name].values)
 
 
 def test_append_to_nothing_makes_a_library(small, tmp_path):
-    import_library(*small, tmp_path / "lib.zarr", absorber="O", append=True)
+    import_library(*small, out=tmp_path / "lib.zarr", absorber="O", append=True)
     assert open_library(tmp_path / "lib.zarr").sizes["site"] == 2
 
 
@@ -178,7 +178,7 @@ def test_small_noise_below_zero_is_taken_for_zero(small, tmp_path):
     columns = peaks(2.0, 5.0)
     columns[0] = -1e-5
     write_table(small[1][0], columns)
-    library = import_library(*small, tmp_path / "lib.zarr", absorber="O")
+    library = import_library(*small, out=tmp_path / "lib.zarr", absorber="O")
     assert library["intensity"].values.min() == 0
 
 
@@ -281,20 +281,20 @@ FAILURES = {
 @pytest.mark.parametrize("what", FAILURES)
 def test_refused_import_leaves_the_library_as_it_was(what, small, tmp_path, content):
     out = tmp_path / "lib.zarr"
-    import_library(*small, out, absorber="O")
+    import_library(*small, out=out, absorber="O")
     before = content(out)
     spoil, words = FAILURES[what]
     arguments, changed = spoil(small, tmp_path)
     options = {"absorber": "O", "snapshot": 1, "append": True} | changed
     with pytest.raises(NearedgeError, match=words) as error:
-        import_library(*arguments, out, **options)
+        import_library(*arguments, out=out, **options)
     assert "\n" not in str(error.value)
     assert content(out) == before
 
 
 def test_append_under_another_scheme_is_refused(small, tmp_path, content):
     out = tmp_path / "lib.zarr"
-    import_library(*small, out, absorber="O")
+    import_library(*small, out=out, absorber="O")
     before = content(out)
     scheme = tmp_path / "mine.toml"
     scheme.write_text(
@@ -302,7 +302,7 @@ def test_append_under_another_scheme_is_refused(small, tmp_path, content):
         '[[classes]]\nlabel = "one"\ncoordination = 1\n'
     )
     with pytest.raises(UsageError, match="labelled with the scheme 'li3feo35_oxygen', not 'mine'"):
-        import_library(*small, out, absorber="O", snapshot=1, append=True, scheme=str(scheme))
+        import_library(*small, out=out, absorber="O", snapshot=1, append=True, scheme=str(scheme))
     assert content(out) == before
 
 
@@ -312,21 +312,21 @@ def test_spectra_of_two_engines_never_share_a_library(small, write_recipe, pool,
     build_library(recipe, out, pool, workers=2)
     before = content(out)
     with pytest.raises(UsageError, match=re.escape("engine 'toy', not 'imported (table)'")):
-        import_library(*small, out, absorber="O", append=True)
+        import_library(*small, out=out, absorber="O", append=True)
     assert content(out) == before
 
 
 def test_damaged_library_is_not_appended_to(small, tmp_path, content):
     out = tmp_path / "lib.zarr"
-    import_library(*small, out, absorber="O")
+    import_library(*small, out=out, absorber="O")
     (out / "intensity" / "0.0").write_bytes(b"garbage")
     before = content(out)
     with pytest.raises(NearedgeError, match="not a nearedge library or damaged"):
-        import_library(*small, out, absorber="O", snapshot=1, append=True)
+        import_library(*small, out=out, absorber="O", snapshot=1, append=True)
     assert content(out) == before
 
 
 def test_imported_library_may_be_copied_and_renamed(small, tmp_path):
-    import_library(*small, tmp_path / "lib.zarr", absorber="O")
+    import_library(*small, out=tmp_path / "lib.zarr", absorber="O")
     shutil.move(tmp_path / "lib.zarr", tmp_path / "elsewhere")
     assert open_library(tmp_path / "elsewhere").sizes["site"] == 2

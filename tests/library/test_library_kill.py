@@ -12,13 +12,13 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import ase.io
 import numpy as np
 import pytest
 
 from nearedge.compute import local_executor
 from nearedge.errors import NearedgeError
 from nearedge.library import build_library, open_library, open_structures
+from nearedge.structures import read_structures
 
 KILLS = 10
 
@@ -81,7 +81,7 @@ def test_library_after_ten_kills_equals_one_that_was_never_killed(
     computed = (tmp_path / "control" / "calls").read_text().split()
     assert len(computed) <= 80 + 80 + 2 * KILLS
     for stored, frame in zip(
-        open_structures(tmp_path / "lib.zarr"), ase.io.read(tmp_path / "frames.extxyz", ":"),
+        open_structures(tmp_path / "lib.zarr"), read_structures(tmp_path / "frames.extxyz"),
         strict=True,
     ):  # fmt: skip
         np.testing.assert_array_equal(stored.positions, frame.positions)

@@ -60,8 +60,9 @@ def recipe(tmp_path, monkeypatch) -> Path:
         implemented_properties = ["energy", "forces"]  # noqa: RUF012 - ASE's interface
 
         def calculate(self, atoms=None, properties=None, system_changes=None):
+            assert atoms is not None
             super().calculate(atoms, properties or [], system_changes or [])
-            self.results = {"energy": 0.0, "forces": np.zeros((len(self.atoms), 3))}
+            self.results = {"energy": 0.0, "forces": np.zeros((len(atoms), 3))}
 
     monkeypatch.setattr("nearedge.structures.chgnet_calculator", Free)
     control = tmp_path / "control"

@@ -169,6 +169,7 @@ def test_failed_write_leaves_the_older_library_as_it_was(name, tmp_path, content
     assert {p.name for p in tmp_path.iterdir()} == {name}
 
 
+@pytest.mark.slow
 def test_file_that_may_grow_no_further_leaves_the_older_library_as_it_was(tmp_path, content):
     """The operating system itself refuses to write, in a process of its own."""
     write_library(tmp_path / "lib.zarr.zip", *library((0,)))

@@ -118,7 +118,7 @@ def test_the_cell_is_nearly_cubic(sites):
     assert cell.cell.volume == pytest.approx(sites * SITE_VOLUME_A3)
 
 
-@pytest.mark.parametrize("sites", [1, 5, 8, 12, 18])
+@pytest.mark.parametrize("sites", [1, 5, 8, 12])
 def test_no_cell_of_the_anion_lattice_is_more_cubic(sites):
     primitive = LATTICE_CONSTANT_A * np.array([[0.0, 0.5, 0.5], [0.5, 0.0, 0.5], [0.5, 0.5, 0.0]])
     squares_A2 = []
@@ -126,7 +126,7 @@ def test_no_cell_of_the_anion_lattice_is_more_cubic(sites):
         if (a + 1) * (b + 1) * (c + 1) == sites:
             for d, e, f in np.ndindex(b + 1, c + 1, c + 1):
                 form = np.array([[a + 1, d, e], [0, b + 1, f], [0, 0, c + 1]])
-                squares_A2.append(np.sum(minkowski_reduce(form @ primitive)[0] ** 2))
+                squares_A2.append(np.sum(np.square(minkowski_reduce(form @ primitive)[0])))
     cell = small_cell(anions=sites, anion_sites=sites, cations=[Cation("Li", 1, 1.0)])
     assert np.sum(cell.cell.lengths() ** 2) == pytest.approx(min(squares_A2))
 

@@ -12,8 +12,8 @@ import pytest
 
 from nearedge.library import import_library
 from nearedge.studies import reproduction
-from nearedge.studies.tables import headline
 from nearedge.studies.scores import accuracy, macro_f1, medians, ranges, regression_scores
+from nearedge.studies.tables import headline
 
 
 @pytest.fixture(scope="module")

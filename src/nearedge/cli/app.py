@@ -290,8 +290,9 @@ def _show_assessment(result: dict[str, Any]) -> None:
         ["nearedge", f"{classifier['sites_test']:.1%}", f"{regressor['mse_test']:.4f}"],
         ["constant training mean", "", f"{regressor['constant_mse_test']:.4f}"],
     ]
+    # The baseline "mean" is the constant of the row above.
     names = dict.fromkeys([*classifier["baselines"], *regressor["baselines"]])
-    for name in names:
+    for name in (n for n in names if n != "mean"):
         accuracy, mse = classifier["baselines"].get(name), regressor["baselines"].get(name)
         rows.append(
             [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -91,9 +91,9 @@ class Engine(Protocol):
         In words and eV: what broadening the spectra already carry.
     """
 
-    name: str
-    per: Literal["site", "structure"]
-    native_broadening: str
+    name: ClassVar[str]
+    per: ClassVar[Literal["site", "structure"]]
+    native_broadening: ClassVar[str]
 
     def version(self) -> str:
         """Version of the program itself; EngineError if it is not installed."""

@@ -39,12 +39,12 @@ class Method:
     regressor_sizes: tuple[int, int] = (20, 70)
 
 
-_NETWORK = {"hidden": (64, 32), "ensemble": 8, "normalise": "area", "penalty": 100.0}
+_NETWORK = {"hidden": (64, 32), "ensemble": 8, "normalise": "area", "learning_rate": 0.003}
 
 DEFAULT = Method(
     grid=EnergyGrid(-5.0, 25.0, 151),
-    classifier={**_NETWORK, "epochs": 60, "batch_size": 64, "learning_rate": 0.003},
-    regressor={**_NETWORK, "epochs": 200, "batch_size": 256, "learning_rate": 0.003},
+    classifier={**_NETWORK, "epochs": 60, "batch_size": 64, "penalty": 100.0},
+    regressor={**_NETWORK, "epochs": 200, "batch_size": 256, "penalty": 1000.0},
     classifier_sizes=(1, 4),
     regressor_sizes=(1, 70),
 )

@@ -1,0 +1,102 @@
+"""predict, train, assess, evaluate and reproduce from the command line."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+
+from nearedge.data import embedded_library
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "spectra" / "xmu.dat"
+
+
+def test_text_of_a_prediction_starts_with_the_number(nearedge) -> None:
+    answer = nearedge("predict", EXAMPLE)
+    lines = answer.out.splitlines()
+    assert answer.code == 0
+    assert len(lines) == 3
+    assert lines[0].startswith("coordination number ")
+
+
+def test_json_of_a_prediction_is_a_list_with_one_entry_per_spectrum(nearedge) -> None:
+    answer = nearedge("predict", EXAMPLE, EXAMPLE, "--json")
+    assert [entry["status"] for entry in answer.document] == ["ok", "ok"]
+
+
+def test_csv_has_a_header_and_one_line_per_spectrum(nearedge) -> None:
+    rows = list(csv.DictReader(io.StringIO(nearedge("predict", EXAMPLE, "--csv").out)))
+    assert len(rows) == 1
+    assert 0 <= float(rows[0]["coordination"]) <= 4
+
+
+def test_exit_code_is_1_only_if_every_spectrum_is_an_error(nearedge, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.dat"
+    bad.write_bytes(b"\x00\x01\x02")
+    assert nearedge("predict", bad, EXAMPLE).code == 0
+    answer = nearedge("predict", bad, "--json")
+    assert answer.code == 1
+    assert answer.document[0]["status"] == "error"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\x89PNG\r\n", b"1 2\n2 x\n3 4\n", b"1 2\n2 nan\n3 4\n", b"3 1\n2 1\n5 1\n4 1\n"],
+    ids=["empty", "binary", "non-numeric", "nan", "non-monotonic"],
+)
+def test_a_bad_file_ends_in_one_clear_line(nearedge, tmp_path: Path, content: bytes) -> None:
+    bad = tmp_path / "bad.dat"
+    bad.write_bytes(content)
+    answer = nearedge("predict", bad)
+    assert answer.code == 1
+    [line] = answer.err.splitlines()
+    assert "bad.dat" in line
+    assert "Traceback" not in line
+
+
+def test_predict_without_a_file_is_a_usage_error(nearedge) -> None:
+    assert nearedge("predict").code == 2
+
+
+def test_a_missing_library_is_an_error_in_one_line(nearedge, tmp_path: Path) -> None:
+    answer = nearedge("assess", tmp_path / "none.zarr", "--json")
+    assert answer.code == 1
+    assert "none.zarr" in answer.document["error"]
+
+
+def test_quick_and_full_exclude_each_other(nearedge) -> None:
+    answer = nearedge("reproduce", "--quick", "--full")
+    assert answer.code == 2
+    assert "exclude" in answer.err
+
+
+def test_too_many_folds_are_a_usage_error(nearedge) -> None:
+    answer = nearedge("assess", embedded_library(), "--folds", "1000")
+    assert answer.code == 2
+    assert "--folds 1000" in answer.err
+
+
+@pytest.mark.slow
+def test_ocean_spectra_are_imported_assessed_trained_on_and_recognised(
+    nearedge, shared_data: Path, tmp_path: Path
+) -> None:
+    folder = shared_data / "li3feo35_ocean_0K"
+    spectra, library, model = folder / "O_K_spectra.dat", tmp_path / "l.zarr", tmp_path / "model"
+    made = nearedge(
+        "library", "import", "--structure", folder / "POSCAR", "--spectra", spectra,
+        "--absorber", "O", "--out", library, "--json",
+    ).document  # fmt: skip
+    assert list(made["classes"].values()) == [9, 17, 15, 7, 1, 0]
+    trained = nearedge("train", library, "--out", model, "--json")
+    assert trained.code == 0
+    held_out = trained.document["held_out"]["classifier"]["held_out"]
+    assert held_out["sites_test"] > held_out["baselines"]["majority"]
+    assert trained.document["held_out"]["audit"]["held_out_shared_atoms_fraction"] == 0
+    answers = nearedge("predict", spectra, "--model", model, "--json").document
+    assert len(answers) == 49
+    scores = nearedge("evaluate", model, library, "--json").document
+    assert {"accuracy", "macro_f1", "coverage", "mean_set_size"} <= set(scores)
+    assert {"coordination_mse", "abstained", "sites"} <= set(scores)
+    assert scores["accuracy"] > held_out["sites_test"], "it was trained on these sites"
