@@ -205,6 +205,7 @@ def run_dynamics(
         if segment.end <= step:
             continue
         atoms.calc = calculator()
+        # Numbers start at 1: [seed, 0] is the stream of the seed alone, which drew the cell.
         rng = np.random.default_rng([seed, segment.number])
         if segment.begin == 0:
             draw_velocities(atoms, segment.temperature_K, rng)
@@ -283,7 +284,7 @@ def _check_arguments(
 
 
 class _Segment(NamedTuple):
-    """Steps from `begin` to `end` at one temperature; `number` counts from 1."""
+    """Steps from `begin` to `end` at one temperature."""
 
     number: int
     begin: int
