@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
-from typing import TypeVar
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    wait,
+)
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from nearedge.errors import NearedgeError
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+
+# How long a scheduler may take to answer; a busy one takes a second.
+_PATIENCE_SECONDS = 5.0
+
+# Tasks handed out at least, so that workers which join a small or empty cluster later find work,
+# and adaptive clusters see that they should grow. A task of the library is a few kilobytes.
+_LEAST_IN_FLIGHT = 1000
 
 
 def cores() -> int:
@@ -30,6 +52,113 @@ def local_executor(workers: int | None = None) -> ProcessPoolExecutor:
     import multiprocessing
 
     return ProcessPoolExecutor(workers or cores(), mp_context=multiprocessing.get_context("spawn"))
+
+
+class DaskExecutor(Executor):
+    """Tasks on a Dask cluster; made by `dask_executor`.
+
+    Dask runs the tasks of a worker that dies again on another one, and gives up a task only
+    after several workers died of it. ``distributed``'s own executor is not used, since its
+    futures never finish when the scheduler dies while a result is under way.
+
+    Attributes
+    ----------
+    in_flight
+        How many tasks to hand out at a time: two per thread of the cluster, so that a worker
+        has its next task at hand when it finishes one, and at least 1000.
+    """
+
+    def __init__(self, client: Client, address: str) -> None:
+        threads = sum(client.nthreads().values())
+        self.in_flight = max(2 * threads, _LEAST_IN_FLIGHT)
+        self._client = client
+        self._address = address
+        self._pending: set[Future[Any]] = set()
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Hand a task to the scheduler.
+
+        The future raises what the task raises; BrokenExecutor if workers died of the task; and
+        NearedgeError if the scheduler has gone.
+        """
+        # Equal calls of tasks with effects must not be taken for one, hence `pure`.
+        remote = self._client.submit(fn, *args, pure=False, **kwargs)
+        loop = self._client.loop.asyncio_loop  # pyright: ignore[reportAttributeAccessIssue]
+        future = asyncio.run_coroutine_threadsafe(self._result(remote), loop)
+        self._pending.add(future)
+        future.add_done_callback(self._pending.discard)
+        return future
+
+    async def _result(self, remote: Any) -> Any:
+        from distributed import KilledWorker
+        from distributed.comm import CommClosedError
+
+        # A future that is cancelled here drops its reference to the remote one, and the
+        # scheduler then forgets the task.
+        try:
+            return await self._client.gather(remote, asynchronous=True)
+        except KilledWorker as error:
+            raise BrokenExecutor(" ".join(str(error).split())) from error
+        except (CancelledError, CommClosedError) as error:
+            raise NearedgeError(
+                f"the Dask scheduler at {self._address} has gone; what was finished is kept, "
+                f"start a scheduler and run the same again"
+            ) from error
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Leave the cluster, after all tasks if `wait`; what is cancelled, the cluster forgets."""
+        pending = list(self._pending)
+        if wait and not cancel_futures:
+            futures.wait(pending)
+        for future in pending:
+            future.cancel()
+        self._client.close()
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        # After an error, an interruption above all, nobody wants the rest.
+        self.shutdown(cancel_futures=kind is not None)
+
+
+def dask_executor(address: str) -> DaskExecutor:
+    """Connect to the scheduler of a Dask cluster; needs the extra ``dask``.
+
+    Parameters
+    ----------
+    address
+        Where the scheduler listens, as it says when it starts: ``tcp://host:8786``.
+
+    Raises
+    ------
+    NearedgeError
+        If ``distributed`` is not installed, or no scheduler answers within seconds.
+    """
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise NearedgeError(
+            "Dask is not installed; install the extra: pip install 'nearedge[dask]'"
+        ) from error
+    found: Future[DaskExecutor] = Future()
+
+    def connect() -> None:
+        try:
+            client = Client(address, timeout=_PATIENCE_SECONDS, set_as_default=False)
+            found.set_result(DaskExecutor(client, address))
+        except BaseException as error:
+            found.set_exception(error)
+
+    # In a thread that nobody waits for, since the client's timeout does not cover a program that
+    # accepts the connection and then is silent.
+    threading.Thread(target=connect, daemon=True).start()
+    try:
+        return found.result(2 * _PATIENCE_SECONDS)
+    except Exception as error:
+        # Whatever else listens there can make the client fail in any way, MemoryError included.
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise NearedgeError(
+            f"no Dask scheduler answers at {address!r} ({reason}); give the address that "
+            f"`dask scheduler` shows when it starts, such as tcp://host:8786"
+        ) from error
 
 
 def run_tasks(

@@ -363,6 +363,20 @@ def test_build_never_replaces_what_it_did_not_make(what, write_recipe, pool, con
     assert len(calls(recipe)) == computed
 
 
+def test_something_put_in_the_place_of_a_library_is_noticed_before_computing(
+    write_recipe, pool, tmp_path
+):
+    recipe = write_recipe()
+    build(recipe, pool)
+    (tmp_path / "lib.zarr").rename(tmp_path / "kept.zarr")
+    (tmp_path / "lib.zarr").write_text("my results")
+    write_recipe(settings=", reach_A = 2.5")
+    with pytest.raises(NearedgeError, match="exists and is not a library"):
+        build(recipe, pool)
+    assert len(calls(recipe)) == 16
+    assert (tmp_path / "lib.zarr").read_text() == "my results"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [

@@ -16,7 +16,7 @@ from nearedge.environments import label_sites, load_scheme
 from nearedge.errors import NearedgeError
 from nearedge.library import library_info, names, open_library, open_structures, write_library
 from nearedge.library.columns import add_structure, joined
-from nearedge.library.replace import replaced
+from nearedge.library.replace import replaced, replacing
 from nearedge.library.schema import ATTRIBUTES, CODED, LIBRARY_AXIS, SITE_VARIABLES, site_dataset
 
 SCHEME = load_scheme("li3feo35_oxygen")
@@ -216,6 +216,15 @@ def test_interrupted_replacement_is_undone_before_the_next_one(tmp_path, monkeyp
     with pytest.raises(NearedgeError, match="cannot write"):
         write_library(path, *library((1,)))
     assert names(open_library(path), "structure_id").tolist() == ["t/0", "t/0"]
+
+
+def test_library_stands_in_its_place_while_the_next_one_is_written(tmp_path):
+    path = tmp_path / "lib.zarr"
+    write_library(path, *library((0,)))
+    os.replace(path, replaced(path))
+    with replacing(path) as fresh:
+        assert open_library(path).sizes["site"] == 2
+        fresh.mkdir()
 
 
 def test_place_that_cannot_be_made_is_an_error_of_one_line(tmp_path):
