@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import (
     FIRST_COMPLETED,
@@ -13,8 +12,9 @@ from concurrent.futures import (
     Executor,
     Future,
     ProcessPoolExecutor,
-    wait,
+    ThreadPoolExecutor,
 )
+from concurrent.futures import wait as wait_for
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nearedge.errors import NearedgeError
@@ -109,7 +109,7 @@ class DaskExecutor(Executor):
         """Leave the cluster, after all tasks if `wait`; what is cancelled, the cluster forgets."""
         pending = list(self._pending)
         if wait and not cancel_futures:
-            futures.wait(pending)
+            wait_for(pending)
         for future in pending:
             future.cancel()
         self._client.close()
@@ -133,32 +133,32 @@ def dask_executor(address: str) -> DaskExecutor:
         If ``distributed`` is not installed, or no scheduler answers within seconds.
     """
     try:
-        from distributed import Client
+        from distributed import Client, rpc
     except ImportError as error:
         raise NearedgeError(
             "Dask is not installed; install the extra: pip install 'nearedge[dask]'"
         ) from error
-    found: Future[DaskExecutor] = Future()
 
-    def connect() -> None:
-        try:
-            client = Client(address, timeout=_PATIENCE_SECONDS, set_as_default=False)
-            found.set_result(DaskExecutor(client, address))
-        except BaseException as error:
-            found.set_exception(error)
+    async def who() -> str:
+        async with rpc(address) as there:
+            return (await there.identity())["type"]
 
-    # In a thread that nobody waits for, since the client's timeout does not cover a program that
-    # accepts the connection and then is silent.
-    threading.Thread(target=connect, daemon=True).start()
+    # The client itself is no good for asking: nothing ends its wait for a program that accepts
+    # the connection and then is silent, and a client that has failed cannot be disposed of.
     try:
-        return found.result(2 * _PATIENCE_SECONDS)
+        with ThreadPoolExecutor(1) as thread:  # a notebook's own thread runs an event loop already
+            kind = thread.submit(asyncio.run, asyncio.wait_for(who(), _PATIENCE_SECONDS)).result()
+        if kind != "Scheduler":
+            raise ValueError(f"a Dask {kind.lower()} does")
+        client = Client(address, timeout=_PATIENCE_SECONDS, set_as_default=False)
     except Exception as error:
-        # Whatever else listens there can make the client fail in any way, MemoryError included.
-        reason = " ".join(str(error).split()) or type(error).__name__
+        # Whatever else listens there can make this fail in any way, MemoryError included.
+        reason = " ".join(str(error).split()) or f"no answer in {_PATIENCE_SECONDS:.0f} s"
         raise NearedgeError(
             f"no Dask scheduler answers at {address!r} ({reason}); give the address that "
             f"`dask scheduler` shows when it starts, such as tcp://host:8786"
         ) from error
+    return DaskExecutor(client, address)
 
 
 def run_tasks(
@@ -190,7 +190,7 @@ def run_tasks(
                 running[executor.submit(function, task)] = task
             if not running:
                 return
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            done, _ = wait_for(running, return_when=FIRST_COMPLETED)
             for future in done:
                 yield running.pop(future), future
     finally:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
+from ase.neighborlist import neighbor_list
 
 from nearedge.environments import label_sites, load_scheme
 from nearedge.errors import NearedgeError, UsageError
@@ -51,6 +52,18 @@ def test_library_holds_every_site_of_the_files_in_order(write_recipe, pool):
     scheme = load_scheme("li3feo35_oxygen")
     expected = np.concatenate([label_sites(frame, scheme).environment for frame in frames])
     assert names(library, "environment").tolist() == expected.tolist()
+
+
+def test_report_counts_bonds_per_absorber_and_per_neighbour(write_recipe, pool):
+    recipe = write_recipe()
+    report = build(recipe, pool)
+    frames = read_structures(recipe.parent / "frames.extxyz")
+    assert list(report.mean_coordination) == ["t1/0", "t1/1"]
+    for frame, mean in zip(frames, report.mean_coordination.values(), strict=True):
+        bonds = len(neighbor_list("i", frame, {("Fe", "O"): 2.6})) / 2
+        count = frame.symbols.formula.count()
+        assert mean["absorber"] == pytest.approx(bonds / count["O"])
+        assert mean["neighbour"] == pytest.approx(bonds / count["Fe"])
 
 
 def test_provenance_tells_how_the_library_was_made(write_recipe, pool):

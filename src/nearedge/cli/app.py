@@ -45,6 +45,7 @@ def library_build(
     *,
     out: Path,
     workers: int | None = None,
+    dask: str | None = None,
     retry_failed: Annotated[bool, Parameter(negative="")] = False,
     output: Output = _PLAIN,
 ) -> None:
@@ -57,18 +58,34 @@ def library_build(
     out
         Where the library goes. Work in progress stands beside it, in OUT.building.
     workers
-        Processes that run at once; one per core if not given.
+        Processes on this machine that run at once; one per core if not given.
+    dask
+        Address of a Dask scheduler, tcp://host:8786 say, on whose cluster to run instead.
     retry_failed
         Compute again the sites that failed in an earlier call.
     """
     from nearedge.cli.show import print_json, progress_bar
-    from nearedge.compute import cores, local_executor
+    from nearedge.compute import cores, dask_executor, local_executor
+    from nearedge.errors import UsageError
     from nearedge.library import build_library
 
-    workers = workers or cores()
-    with local_executor(workers) as executor, progress_bar() as progress:
+    if dask is None:
+        workers = workers or cores()
+        executor = local_executor(workers)
+    elif workers is None:
+        executor = dask_executor(dask)
+        workers = executor.in_flight
+    else:
+        raise UsageError("--workers and --dask exclude each other; give one of them")
+    with executor, progress_bar() as progress:
         report = build_library(
-            recipe, out, executor, workers=workers, retry_failed=retry_failed, progress=progress
+            # Absolute, since the cluster's workers stand in folders of their own.
+            recipe.absolute() if dask else recipe,
+            out.absolute() if dask else out,
+            executor,
+            workers=workers,
+            retry_failed=retry_failed,
+            progress=progress,
         )
     if output.json:
         print_json(vars(report) | {"path": str(out)})
@@ -77,6 +94,11 @@ def library_build(
         f"{out}: {report.sites} sites ({report.computed} computed now, "
         f"{report.core_seconds_per_site:.1f} s of one core each)"
     )
+    for name, mean in report.mean_coordination.items():
+        print(
+            f"  {name}: {mean['absorber']:.3f} neighbours an absorber, "
+            f"{mean['neighbour']:.2f} absorbers a neighbour"
+        )
     for title, sites in (("left out", report.left_out), ("failed", report.failed)):
         for site, reason in sites.items():
             print(f"  {title}: {site}: {reason}")

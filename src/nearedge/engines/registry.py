@@ -11,7 +11,10 @@ from typing import Any, get_type_hints
 from nearedge.engines.base import Engine
 from nearedge.errors import NearedgeError, UsageError, did_you_mean
 
-_ENGINES = {"feff": "nearedge.engines.feff:Feff"}
+_ENGINES = {
+    "feff": "nearedge.engines.feff:Feff",
+    "ocean": "nearedge.engines.ocean:Ocean",
+}
 
 GROUP = "nearedge.engines"
 """Entry-point group by which an installed package adds an engine."""

@@ -45,6 +45,10 @@ class BuildReport:
         Name of each site without a usable spectrum, and the program's message.
     core_seconds_per_site
         Processor time, the median over all sites in the library.
+    mean_coordination
+        For each structure, ``absorber``: mean number of neighbours over all absorbers, those
+        without a class too; ``neighbour``: the same bonds per neighbour atom. They tell whether
+        a disordered cell resembles the material.
     """
 
     sites: int
@@ -52,6 +56,7 @@ class BuildReport:
     left_out: Mapping[str, str] = field(default_factory=dict)
     failed: Mapping[str, str] = field(default_factory=dict)
     core_seconds_per_site: float = 0.0
+    mean_coordination: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 def build_library(
@@ -131,7 +136,27 @@ def build_library(
             },
         )
         write_library(out, library, structures)
-    return BuildReport(library.sizes["site"], computed, **summary)
+    return BuildReport(
+        library.sizes["site"],
+        computed,
+        mean_coordination=_mean_coordination(structures, labels, scheme),
+        **summary,
+    )
+
+
+def _mean_coordination(
+    structures: Sequence[Atoms], labels: Sequence[SiteLabels], scheme: LabelScheme
+) -> dict[str, dict[str, float]]:
+    """Bonds per absorber and per neighbour atom of every structure, by its name."""
+    means = {}
+    for structure, sites in zip(structures, labels, strict=True):
+        bonds = int(sites.coordination.sum())
+        neighbours = int(np.isin(structure.get_chemical_symbols(), scheme.neighbours).sum())
+        means[structure.info["structure_id"]] = {
+            "absorber": bonds / len(sites.atom_index),
+            "neighbour": bonds / neighbours if neighbours else 0.0,
+        }
+    return means
 
 
 def with_class(sites: SiteLabels) -> np.ndarray:

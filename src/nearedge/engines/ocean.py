@@ -1,0 +1,417 @@
+"""OCEAN: Bethe-Salpeter equation for core excitations, one run for all absorbers of a structure.
+
+Source: J. Vinson, J. J. Rehr, J. J. Kas, E. L. Shirley, Phys. Rev. B 83, 115106 (2011); J. Vinson,
+Phys. Chem. Chem. Phys. 24, 12787 (2022) for OCEAN 3; github.com/times-software/OCEAN.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import numpy as np
+
+from nearedge.engines.base import JsonValue, SiteSpectrum, describe_site
+from nearedge.engines.ocean_input import (
+    OPERATORS,
+    OWN_KEYWORDS,
+    core_level,
+    edge_eV,
+    index_of_its_element,
+    ocean_input,
+    photon_files,
+)
+from nearedge.engines.ocean_output import last_words, read_site
+from nearedge.errors import EngineError, UsageError
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+_INSTALL = (
+    "install OCEAN 3 (github.com/times-software/OCEAN) and set executable to the path of its "
+    "ocean.pl"
+)
+_LOG = "nearedge.log"
+# What runs the program, and changes no spectrum.
+_RUNNING = ("executable", "para_prefix", "timeout_s")
+# OCEAN takes what follows one of these as a comment, and braces as the bounds of a value.
+_UNSAFE = re.compile(r"[#*\\!{}\n]")
+
+_LIMITS: Mapping[str, tuple[float, float]] = {
+    "ecut_Ry": (-1.0, 2000.0),
+    "toldfe": (1e-16, 1e-2),
+    "nbands": (0, 1e6),
+    "dft_energy_range_eV": (5.0, 1000.0),
+    "screen_energy_range_eV": (5.0, 1000.0),
+    "screen_radius_bohr": (1.5, 6.0),
+    "broaden_eV": (0.01, 10.0),
+    "iterations": (1, 100_000),
+    "spectrum_start_eV": (-200.0, -1.0),
+    "spectrum_stop_eV": (1.0, 500.0),
+    "spectrum_points": (2, 1_000_000),
+    "timeout_s": (0.01, 1e8),
+}
+_MESHES = ("nkpt", "ngkpt", "screen_nkpt")
+
+
+@dataclass(frozen=True)
+class Ocean:
+    """OCEAN with Quantum ESPRESSO or ABINIT, averaged over three polarisations.
+
+    OCEAN's energies are relative: zero is the conduction-band minimum of the cell (the Fermi level
+    of a metal) plus the core-hole binding energy (user's guide, card CNBSE.SPECT_RANGE), one zero
+    for all sites. It holds no difference between the sites' core levels unless `core_offset` is
+    set; then OCEAN moves each spectrum by its site's core level relative to the mean over all
+    absorbers of the run. So that this mean does not depend on the sites asked for, a run with
+    `core_offset` computes all atoms of the absorbing element. The edge energy of a site is its
+    shift, or 0 without `core_offset`.
+
+    OCEAN gives the part of the cell's dielectric function that one site absorbs. It is returned as
+    cross-section in Å^2: times cell volume and photon energy over hbar c.
+
+    Sites of different elements take one run for each element. ``L3`` is OCEAN's 2p spectrum, which
+    holds L2 too.
+
+    Parameters
+    ----------
+    executable
+        Name on the PATH, or path, of ``ocean.pl``.
+    para_prefix
+        Words before every parallel program, such as ``["mpirun", "-n", "8"]``.
+    dft
+        ``"qe"`` or ``"abi"``.
+    operator
+        ``"dipole"``, or ``"quad"`` for dipole and quadrupole.
+    nkpt, ngkpt, screen_nkpt
+        k-points of the final states, the density and the screening: three numbers, or one negative
+        number, from which OCEAN chooses the mesh by the size of the cell.
+    nbands
+        Bands of the final states, occupied ones included; 0 for as many as `dft_energy_range_eV`
+        above the Fermi level takes.
+    screen_energy_range_eV
+        The same for the screening.
+    ecut_Ry, ecut_quality
+        Plane-wave cutoff; -1 for the one that `pp_database` recommends at this quality. OCEAN 3
+        takes it in Ry (PSP/extractPsp.pl), whatever older guides say.
+    toldfe
+        Convergence of the total energy (Ry for Quantum ESPRESSO, hartree for ABINIT).
+    diemac
+        Static dielectric constant; 0 if OCEAN shall compute it.
+    pp_database
+        One of OCEAN's pseudopotential sets.
+    pp_files, opf_files
+        Pseudopotentials of your own by element, and by absorbing element the common stem of its
+        ``.fill`` and ``.opts`` files; they replace `pp_database`.
+    screen_radius_bohr
+        Radius within which the screening of the core hole is computed from first principles.
+    broaden_eV
+        Half width at half maximum of the Lorentzian.
+    iterations
+        Of the Haydock recursion.
+    spectrum_start_eV, spectrum_stop_eV, spectrum_points
+        Energies of the spectrum.
+    core_offset
+        Whether site-to-site core-level shifts are computed.
+    keywords
+        Further OCEAN keywords and their values, such as ``{"nspin" = "2"}`` in a recipe.
+    timeout_s
+        Limit for a run.
+
+    Raises
+    ------
+    UsageError
+        For a value that OCEAN cannot use.
+
+    Examples
+    --------
+    >>> Ocean(nkpt=[2, 2, 2]).settings()["nkpt"]
+    '2 2 2'
+    """
+
+    executable: str = "ocean.pl"
+    para_prefix: Sequence[str] = ()
+    dft: str = "qe"
+    operator: str = "dipole"
+    nkpt: Sequence[int | float] = (-3,)
+    ngkpt: Sequence[int | float] = (-3,)
+    screen_nkpt: Sequence[int | float] = (-2.55,)
+    nbands: int = 0
+    dft_energy_range_eV: float = 50.0
+    screen_energy_range_eV: float = 150.0
+    ecut_Ry: float = -1.0
+    ecut_quality: str = "normal"
+    toldfe: float = 1e-10
+    diemac: float = 0.0
+    pp_database: str = "ONCVPSP-PBE-PDv0.4-stringent"
+    pp_files: Mapping[str, str] = field(default_factory=dict)
+    opf_files: Mapping[str, str] = field(default_factory=dict)
+    screen_radius_bohr: float = 4.0
+    broaden_eV: float = 0.1
+    iterations: int = 100
+    spectrum_start_eV: float = -20.0
+    spectrum_stop_eV: float = 60.0
+    spectrum_points: int = 1601
+    core_offset: bool = True
+    keywords: Mapping[str, str] = field(default_factory=dict)
+    timeout_s: float = 604800.0
+
+    name: ClassVar[str] = "ocean"
+    per: ClassVar[Literal["site", "structure"]] = "structure"
+    native_broadening: ClassVar[str] = (
+        "Lorentzian of half width broaden_eV at the edge, as OCEAN widens it above"
+    )
+
+    def __post_init__(self) -> None:
+        for setting, (low, high) in _LIMITS.items():
+            value = getattr(self, setting)
+            if not low <= value <= high:
+                raise _wrong(setting, value, f"give {low:g} to {high:g}")
+        for setting, known in (
+            ("dft", ("qe", "abi")),
+            ("operator", OPERATORS),
+            ("ecut_quality", ("low", "normal", "high")),
+        ):
+            if getattr(self, setting) not in known:
+                raise _wrong(setting, getattr(self, setting), f"give one of {', '.join(known)}")
+        for setting in _MESHES:
+            if not _is_mesh(getattr(self, setting)):
+                raise _wrong(
+                    setting,
+                    getattr(self, setting),
+                    "give three whole numbers above 0, or a list of one negative number",
+                )
+        if self.diemac != 0 and not self.diemac > 1:
+            raise _wrong("diemac", self.diemac, "give a number above 1, or 0 to have it computed")
+        if self.pp_files and self.ecut_Ry <= 0:
+            raise _wrong("ecut_Ry", self.ecut_Ry, "give the cutoff that your pp_files need")
+        for path in (*self.pp_files.values(), *_opf_paths(self.opf_files)):
+            if not Path(path).is_file():
+                raise UsageError(f"engine 'ocean': no file {path}; correct pp_files or opf_files")
+        own = {name.lower() for name in (*OWN_KEYWORDS, *self._cards())}
+        for name, value in self.keywords.items():
+            if name.lower() in own:
+                raise UsageError(
+                    f"engine 'ocean': keywords holds {name!r}, which nearedge writes; use its "
+                    f"setting, or leave it out"
+                )
+            if not isinstance(value, str):
+                raise _wrong(f"keywords.{name}", value, "give a text")
+        for name, value in self._cards().items():
+            if _UNSAFE.search(name + value) or not value.strip():
+                raise _wrong(name, value, r"OCEAN cannot read it; leave out #, *, !, \ and braces")
+
+    def version(self) -> str:
+        """Version of OCEAN, from the file ``Version`` next to its ``ocean.pl``."""
+        path = Path(self._executable()).resolve().with_name("Version")
+        text = " ".join(path.read_text(errors="replace").split()) if path.is_file() else ""
+        return f"OCEAN {text or 'of unknown version'}"
+
+    def settings(self) -> Mapping[str, JsonValue]:
+        """Parameters that change a spectrum; files of your own with a digest of their content."""
+        found: dict[str, JsonValue] = {}
+        for setting in fields(self):
+            value = getattr(self, setting.name)
+            if setting.name in _RUNNING:
+                continue
+            if setting.name == "pp_files":
+                value = " ".join(f"{e}={_digest(p)}" for e, p in sorted(value.items()))
+            elif setting.name == "opf_files":
+                value = " ".join(_digest(path) for path in _opf_paths(value))
+            elif setting.name == "keywords":
+                value = "; ".join(f"{k} {' '.join(v.split())}" for k, v in sorted(value.items()))
+            elif setting.name in _MESHES:
+                value = _words(value)
+            found[setting.name] = value
+        return found
+
+    def compute(
+        self, structure: Atoms, sites: Sequence[int], edge: str, folder: Path
+    ) -> dict[int, SiteSpectrum | EngineError]:
+        """Run OCEAN once for each element among the sites."""
+        found: dict[int, SiteSpectrum | EngineError] = {}
+        for element in dict.fromkeys(str(structure.symbols[site]) for site in sites):
+            mine = [site for site in sites if structure.symbols[site] == element]
+            work = folder / f"run-{element}"
+            failure = None
+            try:
+                self.write_input(structure, mine, edge, work)
+                self._run(work)
+            except EngineError as error:
+                failure = error
+            for site in mine:
+                try:
+                    if failure is not None:
+                        raise failure
+                    found[site] = self.collect(structure, site, edge, work)
+                except EngineError as error:
+                    found[site] = EngineError(f"OCEAN, {describe_site(structure, site)}: {error}")
+        return {site: found[site] for site in sites}
+
+    def write_input(self, structure: Atoms, sites: Sequence[int], edge: str, work: Path) -> None:
+        """Write all that OCEAN reads into a new folder; the sites are of one element."""
+        level = core_level(edge)
+        element = str(structure.symbols[sites[0]])
+        photons = photon_files(element, edge, self.operator)
+        if self.core_offset:
+            edges = [(-int(structure.numbers[sites[0]]), level.n, level.l)]
+        else:
+            edges = [(site + 1, level.n, level.l) for site in sorted(set(sites))]
+        cards = self._cards()
+        own_files: list[Path] = []
+        if self.pp_files:
+            elements = list(dict.fromkeys(structure.get_chemical_symbols()))
+            missing = [e for e in elements if e not in self.pp_files]
+            if missing or element not in self.opf_files:
+                raise EngineError(
+                    f"no pp_files of {', '.join(missing)}; add them"
+                    if missing
+                    else f"no opf_files of {element}; add the stem of its .fill and .opts files"
+                )
+            number = int(structure.numbers[sites[0]])
+            fill, opts = (Path(p) for p in _opf_paths({element: self.opf_files[element]}))
+            cards["pp_list"] = " ".join(Path(self.pp_files[e]).name for e in elements)
+            cards["opf.fill"] = f"{number} {fill.name}"
+            cards["opf.opts"] = f"{number} {opts.name}"
+            pseudopotentials = [Path(self.pp_files[e]) for e in elements]
+            # The same pseudopotential in Quantum ESPRESSO's format carries this further suffix.
+            upf = [p.with_name(f"{p.name}.UPF") for p in pseudopotentials]
+            own_files = [*pseudopotentials, *(p for p in upf if p.is_file()), fill, opts]
+        text = ocean_input(structure, edges, cards)
+        work.mkdir(parents=True)
+        (work / "ocean.in").write_text(text, encoding="utf-8")
+        for name, content in photons.items():
+            (work / name).write_text(content, encoding="utf-8")
+        for path in own_files:
+            shutil.copy(path, work)
+
+    def collect(self, structure: Atoms, site: int, edge: str, work: Path) -> SiteSpectrum:
+        """Read one site's spectrum from the folder of a finished run.
+
+        Raises
+        ------
+        EngineError
+            If the site's output is missing, incomplete or cannot be used.
+        """
+        from ase.units import _c, _e, _hbar
+
+        element = str(structure.symbols[site])
+        energy_eV, dielectric, shift_eV = read_site(
+            work, element, index_of_its_element(structure, site), core_level(edge), self.core_offset
+        )
+        hbar_c_eV_A = _hbar * _c / _e * 1e10
+        photon_eV = np.maximum(edge_eV(element, edge) + energy_eV, 0.0)
+        cross_section_A2 = dielectric * abs(structure.cell.volume) * photon_eV / hbar_c_eV_A
+        return SiteSpectrum(energy_eV, cross_section_A2, shift_eV)
+
+    def _cards(self) -> dict[str, str]:
+        """Keywords that do not depend on the structure."""
+        prefix = " ".join(self.para_prefix)
+        radius = f"{self.screen_radius_bohr:.2f}"
+        return {
+            **({"para_prefix": prefix} if self.para_prefix else {}),
+            "dft": self.dft,
+            **(
+                {"opf.program": "shirley"}
+                if self.pp_files
+                else {"pp_database": self.pp_database, "opf.program": "hamann"}
+            ),
+            "ecut": f"{self.ecut_Ry:g}",
+            "ecut.quality": self.ecut_quality,
+            "toldfe": f"{self.toldfe:g}",
+            "diemac": f"{self.diemac:g}" if self.diemac else "dfpt",
+            "nkpt": _words(self.nkpt),
+            "ngkpt": _words(self.ngkpt),
+            "screen.nkpt": _words(self.screen_nkpt),
+            **(
+                {"nbands": str(self.nbands)}
+                if self.nbands
+                else {"dft_energy_range": f"{self.dft_energy_range_eV:g}"}
+            ),
+            "screen_energy_range": f"{self.screen_energy_range_eV:g}",
+            "screen.shells": radius,
+            "cnbse.rad": radius,
+            "cnbse.broaden": f"{self.broaden_eV:g}",
+            "cnbse.niter": str(self.iterations),
+            "cnbse.spect_range": (
+                f"{self.spectrum_points} {self.spectrum_start_eV:g} {self.spectrum_stop_eV:g}"
+            ),
+            "core_offset": "true" if self.core_offset else "false",
+            **self.keywords,
+        }
+
+    def _executable(self) -> str:
+        # ocean.pl finds its other programs by the path it was called with.
+        path = shutil.which(self.executable)
+        if path is None:
+            raise EngineError(f"no program {self.executable!r}; {_INSTALL}")
+        return os.path.abspath(path)
+
+    def _run(self, work: Path) -> None:
+        command = [self._executable(), "ocean.in"]
+        log = work / _LOG
+        with open(log, "w") as output:
+            process = subprocess.Popen(
+                command,
+                cwd=work,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                # Its own group, so that a timeout ends the parallel programs with it.
+                start_new_session=True,
+            )
+            timed_out = False
+            try:
+                process.wait(self.timeout_s)
+            except subprocess.TimeoutExpired:
+                timed_out = True
+            finally:
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)
+                    process.wait()
+        text = log.read_text(errors="replace")
+        if "No space left on device" in text:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(work))
+        if timed_out:
+            raise EngineError(
+                f"not done after {self.timeout_s:g} s: {last_words(text)}; raise timeout_s"
+            )
+        # Spectra of a run that failed are not used: OCEAN writes them before they converge.
+        if process.returncode:
+            raise EngineError(
+                f"stopped with code {process.returncode}: {last_words(text)}; look at the "
+                f"structure and the settings"
+            )
+
+
+def _wrong(setting: str, value: object, advice: str) -> UsageError:
+    return UsageError(f"engine 'ocean': {setting} = {value!r}; {advice}")
+
+
+def _is_mesh(values: Sequence[int | float]) -> bool:
+    if isinstance(values, str) or not all(type(v) in (int, float) for v in values):
+        return False
+    if len(values) == 1:
+        return values[0] < 0
+    return len(values) == 3 and all(v > 0 and v == int(v) for v in values)
+
+
+def _words(values: Sequence[int | float]) -> str:
+    return " ".join(f"{value:g}" for value in values)
+
+
+def _opf_paths(stems: Mapping[str, str]) -> list[str]:
+    return [f"{stem}.{end}" for _, stem in sorted(stems.items()) for end in ("fill", "opts")]
+
+
+def _digest(path: str) -> str:
+    content = Path(path).read_bytes()
+    return f"{Path(path).name}:{hashlib.sha256(content).hexdigest()[:16]}"
