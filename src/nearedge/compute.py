@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import (
@@ -96,13 +97,22 @@ class DaskExecutor(Executor):
         # A future that is cancelled here drops its reference to the remote one, and the
         # scheduler then forgets the task.
         try:
-            return await self._client.gather(remote, asynchronous=True)
+            # The public `gather` would litter standard error whenever it is cut short.
+            return await remote._result()
         except KilledWorker as error:
             raise BrokenExecutor(" ".join(str(error).split())) from error
         except (CancelledError, CommClosedError) as error:
             raise NearedgeError(
                 f"the Dask scheduler at {self._address} has gone; what was finished is kept, "
                 f"start a scheduler and run the same again"
+            ) from error
+        except Exception as error:
+            if not isinstance(error, ImportError) and "deserialization" not in str(error):
+                raise
+            raise NearedgeError(
+                f"the Dask cluster at {self._address} does not know the task "
+                f"({' '.join(str(error).split())}); start its scheduler and workers in the "
+                f"environment of this command"
             ) from error
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
@@ -133,14 +143,16 @@ def dask_executor(address: str) -> DaskExecutor:
         If ``distributed`` is not installed, or no scheduler answers within seconds.
     """
     try:
-        from distributed import Client, rpc
+        from distributed import Client, Security, rpc
     except ImportError as error:
         raise NearedgeError(
             "Dask is not installed; install the extra: pip install 'nearedge[dask]'"
         ) from error
 
     async def who() -> str:
-        async with rpc(address) as there:
+        # An address with tls:// takes its certificates from Dask's configuration.
+        arguments = Security().get_connection_args("client")
+        async with rpc(address, connection_args=arguments) as there:
             return (await there.identity())["type"]
 
     # The client itself is no good for asking: nothing ends its wait for a program that accepts
@@ -150,6 +162,8 @@ def dask_executor(address: str) -> DaskExecutor:
             kind = thread.submit(asyncio.run, asyncio.wait_for(who(), _PATIENCE_SECONDS)).result()
         if kind != "Scheduler":
             raise ValueError(f"a Dask {kind.lower()} does")
+        # It logs tracebacks when workers or the scheduler go; the futures say what that means.
+        logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
         client = Client(address, timeout=_PATIENCE_SECONDS, set_as_default=False)
     except Exception as error:
         # Whatever else listens there can make this fail in any way, MemoryError included.

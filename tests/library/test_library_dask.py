@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import subprocess
 import sys
 import time
@@ -76,15 +77,17 @@ class Cluster:
 
 @pytest.fixture
 def cluster(missing, toy_engine_package, tmp_path_factory):
-    """A cluster that gives up a task after a single worker died of it, if `patient` is false."""
+    """Start a cluster; one that is not patient gives up a task once a worker died of it."""
     if find_spec("distributed") is None:
         missing("needs the extra dask")
     running: list[Cluster] = []
 
-    def start(patient: bool = True) -> Cluster:
+    def start(patient: bool = True, plugin: Path = toy_engine_package) -> Cluster:
         environment = os.environ | {
-            "PYTHONPATH": str(toy_engine_package),
+            "PYTHONPATH": str(plugin),
             "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "3" if patient else "0",
+            # Else a worker holds a second task, which would be suspected as well.
+            "DASK_DISTRIBUTED__SCHEDULER__WORKER_SATURATION": "1.1" if patient else "1.0",
         }
         running.append(Cluster(tmp_path_factory.mktemp("dask"), environment))
         running[-1].start_scheduler()
@@ -187,6 +190,27 @@ def test_interrupted_build_leaves_the_cluster_without_its_tasks(cluster, write_r
         assert tasks == 0
     report = build(recipe, dask.address)
     assert (report.sites, report.computed) == (16, 16 - kept)
+
+
+def test_cluster_in_another_environment_is_told_apart_from_a_defect(
+    cluster, write_recipe, tmp_path
+):
+    without_the_engine = tmp_path / "empty"
+    without_the_engine.mkdir()
+    dask = cluster(plugin=without_the_engine)
+    with pytest.raises(NearedgeError, match=r"does not know the task.*environment of this command"):
+        build(write_recipe(), dask.address)
+
+
+def test_cluster_gets_a_task_and_gives_a_spectrum_in_a_few_kilobytes(oxide, tmp_path):
+    from nearedge.engines import engine_from_settings
+    from nearedge.library.running import _run_engine, _Task
+
+    cell = oxide(0).repeat((3, 2, 1))
+    task = _Task((1,), ("0" * 32,), cell, engine_from_settings("toy", {}), "K")
+    assert len(cell) == 96
+    assert len(pickle.dumps(task)) < 10_000
+    assert len(pickle.dumps(_run_engine(task))) < 10_000
 
 
 def test_command_builds_on_the_cluster_and_its_own_output_is_all(

@@ -344,6 +344,14 @@ def test_progress_counts_up_to_all_epochs():
     assert calls[-1] == (150, 150)
 
 
+def test_an_error_in_the_progress_callback_ends_the_run():
+    def cancel(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(CLASSIFIER, Examples(X, CODES), SETTINGS, seeds=list(range(9)), progress=cancel)
+
+
 def test_training_in_float64_leaves_jax_as_it_was():
     train(CLASSIFIER, Examples(X, CODES), replace(SETTINGS, epochs=1), seeds=[0])
     assert jnp.ones(1).dtype == jnp.float32
@@ -366,6 +374,7 @@ def test_training_in_float64_leaves_jax_as_it_was():
         ({"settings": replace(SETTINGS, patience=3)}, "needs validation"),
         ({"monitor": {"train": Examples(X, CODES)}}, "not names for monitored sets"),
         ({"start": [fresh_state(initial_parameters(REGRESSOR, 0))] * 2}, "states to start from"),
+        ({"start": [fresh_state(initial_parameters(CLASSIFIER, 0))]}, "states to start from"),
     ],
 )
 def test_arguments_that_do_not_fit_are_refused(change, message):

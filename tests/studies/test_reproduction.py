@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from nearedge.library import import_library
-from nearedge.studies import reproduction
+from nearedge.studies import reproduce
+from nearedge.studies.extent import EXTENTS, Extent
 from nearedge.studies.scores import accuracy, macro_f1, medians, ranges, regression_scores
 from nearedge.studies.tables import headline
 
@@ -27,14 +28,12 @@ def ocean_library(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture(scope="module")
 def tiny_study(ocean_library: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("study")
-    tiny = reproduction.Extent(
-        seeds=(0, 1), effort=0.02, hidden=((4, 2), (8, 6)), examples=(1000, 5000)
-    )
-    reproduction.EXTENTS["tiny"] = tiny
+    tiny = Extent(seeds=(0, 1), effort=0.02, hidden=((4, 2), (8, 6)), examples=(1000, 5000))
+    EXTENTS["tiny"] = tiny
     try:
-        reproduction.reproduce(ocean_library, out, "tiny")
+        reproduce(ocean_library, out, "tiny")
     finally:
-        del reproduction.EXTENTS["tiny"]
+        del EXTENTS["tiny"]
     return out
 
 

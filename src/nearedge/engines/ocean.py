@@ -6,24 +6,17 @@ Phys. Chem. Chem. Phys. 24, 12787 (2022) for OCEAN 3; github.com/times-software/
 
 from __future__ import annotations
 
-import errno
 import hashlib
-import os
-import re
 import shutil
-import signal
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
 from nearedge.engines.base import JsonValue, SiteSpectrum, describe_site
 from nearedge.engines.ocean_input import (
-    OPERATORS,
-    OWN_KEYWORDS,
     core_level,
     edge_eV,
     index_of_its_element,
@@ -31,36 +24,19 @@ from nearedge.engines.ocean_input import (
     photon_files,
 )
 from nearedge.engines.ocean_output import last_words, read_site
-from nearedge.errors import EngineError, UsageError
+from nearedge.engines.ocean_run import find_program, run
+from nearedge.engines.ocean_settings import MESHES, check, check_cards, opf_paths
+from nearedge.errors import EngineError
 
 if TYPE_CHECKING:
     from ase import Atoms
 
-_INSTALL = (
-    "install OCEAN 3 (github.com/times-software/OCEAN) and set executable to the path of its "
-    "ocean.pl"
-)
-_LOG = "nearedge.log"
 # What runs the program, and changes no spectrum.
 _RUNNING = ("executable", "para_prefix", "timeout_s")
-# OCEAN takes what follows one of these as a comment, and braces as the bounds of a value.
-_UNSAFE = re.compile(r"[#*\\!{}\n]")
 
-_LIMITS: Mapping[str, tuple[float, float]] = {
-    "ecut_Ry": (-1.0, 2000.0),
-    "toldfe": (1e-16, 1e-2),
-    "nbands": (0, 1e6),
-    "dft_energy_range_eV": (5.0, 1000.0),
-    "screen_energy_range_eV": (5.0, 1000.0),
-    "screen_radius_bohr": (1.5, 6.0),
-    "broaden_eV": (0.01, 10.0),
-    "iterations": (1, 100_000),
-    "spectrum_start_eV": (-200.0, -1.0),
-    "spectrum_stop_eV": (1.0, 500.0),
-    "spectrum_points": (2, 1_000_000),
-    "timeout_s": (0.01, 1e8),
-}
-_MESHES = ("nkpt", "ngkpt", "screen_nkpt")
+# A recipe's arrays and tables arrive as they stand there; `check` looks into them.
+_Array = Sequence[Any]
+_Table = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -138,12 +114,12 @@ class Ocean:
     """
 
     executable: str = "ocean.pl"
-    para_prefix: Sequence[str] = ()
+    para_prefix: _Array = ()
     dft: str = "qe"
     operator: str = "dipole"
-    nkpt: Sequence[int | float] = (-3,)
-    ngkpt: Sequence[int | float] = (-3,)
-    screen_nkpt: Sequence[int | float] = (-2.55,)
+    nkpt: _Array = (-3,)
+    ngkpt: _Array = (-3,)
+    screen_nkpt: _Array = (-2.55,)
     nbands: int = 0
     dft_energy_range_eV: float = 50.0
     screen_energy_range_eV: float = 150.0
@@ -152,8 +128,8 @@ class Ocean:
     toldfe: float = 1e-10
     diemac: float = 0.0
     pp_database: str = "ONCVPSP-PBE-PDv0.4-stringent"
-    pp_files: Mapping[str, str] = field(default_factory=dict)
-    opf_files: Mapping[str, str] = field(default_factory=dict)
+    pp_files: _Table = field(default_factory=dict)
+    opf_files: _Table = field(default_factory=dict)
     screen_radius_bohr: float = 4.0
     broaden_eV: float = 0.1
     iterations: int = 100
@@ -161,7 +137,7 @@ class Ocean:
     spectrum_stop_eV: float = 60.0
     spectrum_points: int = 1601
     core_offset: bool = True
-    keywords: Mapping[str, str] = field(default_factory=dict)
+    keywords: _Table = field(default_factory=dict)
     timeout_s: float = 604800.0
 
     name: ClassVar[str] = "ocean"
@@ -171,47 +147,12 @@ class Ocean:
     )
 
     def __post_init__(self) -> None:
-        for setting, (low, high) in _LIMITS.items():
-            value = getattr(self, setting)
-            if not low <= value <= high:
-                raise _wrong(setting, value, f"give {low:g} to {high:g}")
-        for setting, known in (
-            ("dft", ("qe", "abi")),
-            ("operator", OPERATORS),
-            ("ecut_quality", ("low", "normal", "high")),
-        ):
-            if getattr(self, setting) not in known:
-                raise _wrong(setting, getattr(self, setting), f"give one of {', '.join(known)}")
-        for setting in _MESHES:
-            if not _is_mesh(getattr(self, setting)):
-                raise _wrong(
-                    setting,
-                    getattr(self, setting),
-                    "give three whole numbers above 0, or a list of one negative number",
-                )
-        if self.diemac != 0 and not self.diemac > 1:
-            raise _wrong("diemac", self.diemac, "give a number above 1, or 0 to have it computed")
-        if self.pp_files and self.ecut_Ry <= 0:
-            raise _wrong("ecut_Ry", self.ecut_Ry, "give the cutoff that your pp_files need")
-        for path in (*self.pp_files.values(), *_opf_paths(self.opf_files)):
-            if not Path(path).is_file():
-                raise UsageError(f"engine 'ocean': no file {path}; correct pp_files or opf_files")
-        own = {name.lower() for name in (*OWN_KEYWORDS, *self._cards())}
-        for name, value in self.keywords.items():
-            if name.lower() in own:
-                raise UsageError(
-                    f"engine 'ocean': keywords holds {name!r}, which nearedge writes; use its "
-                    f"setting, or leave it out"
-                )
-            if not isinstance(value, str):
-                raise _wrong(f"keywords.{name}", value, "give a text")
-        for name, value in self._cards().items():
-            if _UNSAFE.search(name + value) or not value.strip():
-                raise _wrong(name, value, r"OCEAN cannot read it; leave out #, *, !, \ and braces")
+        check({setting.name: getattr(self, setting.name) for setting in fields(self)})
+        check_cards(self._own_cards(), self.keywords)
 
     def version(self) -> str:
         """Version of OCEAN, from the file ``Version`` next to its ``ocean.pl``."""
-        path = Path(self._executable()).resolve().with_name("Version")
+        path = Path(find_program(self.executable)).resolve().with_name("Version")
         text = " ".join(path.read_text(errors="replace").split()) if path.is_file() else ""
         return f"OCEAN {text or 'of unknown version'}"
 
@@ -225,10 +166,10 @@ class Ocean:
             if setting.name == "pp_files":
                 value = " ".join(f"{e}={_digest(p)}" for e, p in sorted(value.items()))
             elif setting.name == "opf_files":
-                value = " ".join(_digest(path) for path in _opf_paths(value))
+                value = " ".join(_digest(path) for path in opf_paths(value))
             elif setting.name == "keywords":
                 value = "; ".join(f"{k} {' '.join(v.split())}" for k, v in sorted(value.items()))
-            elif setting.name in _MESHES:
+            elif setting.name in MESHES:
                 value = _words(value)
             found[setting.name] = value
         return found
@@ -240,21 +181,29 @@ class Ocean:
         found: dict[int, SiteSpectrum | EngineError] = {}
         for element in dict.fromkeys(str(structure.symbols[site]) for site in sites):
             mine = [site for site in sites if structure.symbols[site] == element]
-            work = folder / f"run-{element}"
-            failure = None
-            try:
-                self.write_input(structure, mine, edge, work)
-                self._run(work)
-            except EngineError as error:
-                failure = error
-            for site in mine:
-                try:
-                    if failure is not None:
-                        raise failure
-                    found[site] = self.collect(structure, site, edge, work)
-                except EngineError as error:
-                    found[site] = EngineError(f"OCEAN, {describe_site(structure, site)}: {error}")
+            for site, result in self._run_of_element(
+                structure, mine, edge, folder / f"run-{element}"
+            ).items():
+                if isinstance(result, EngineError):
+                    result = EngineError(f"OCEAN, {describe_site(structure, site)}: {result}")
+                found[site] = result
         return {site: found[site] for site in sites}
+
+    def _run_of_element(
+        self, structure: Atoms, sites: Sequence[int], edge: str, work: Path
+    ) -> dict[int, SiteSpectrum | EngineError]:
+        try:
+            self.write_input(structure, sites, edge, work)
+            log = run(find_program(self.executable), work, self.timeout_s)
+        except EngineError as error:
+            return dict.fromkeys(sites, error)
+        found: dict[int, SiteSpectrum | EngineError] = {}
+        for site in sites:
+            try:
+                found[site] = self.collect(structure, site, edge, work)
+            except EngineError as error:
+                found[site] = EngineError(f"{error}; its last words: {last_words(log)}")
+        return found
 
     def write_input(self, structure: Atoms, sites: Sequence[int], edge: str, work: Path) -> None:
         """Write all that OCEAN reads into a new folder; the sites are of one element."""
@@ -277,7 +226,7 @@ class Ocean:
                     else f"no opf_files of {element}; add the stem of its .fill and .opts files"
                 )
             number = int(structure.numbers[sites[0]])
-            fill, opts = (Path(p) for p in _opf_paths({element: self.opf_files[element]}))
+            fill, opts = (Path(p) for p in opf_paths({element: self.opf_files[element]}))
             cards["pp_list"] = " ".join(Path(self.pp_files[e]).name for e in elements)
             cards["opf.fill"] = f"{number} {fill.name}"
             cards["opf.opts"] = f"{number} {opts.name}"
@@ -314,6 +263,9 @@ class Ocean:
 
     def _cards(self) -> dict[str, str]:
         """Keywords that do not depend on the structure."""
+        return {**self._own_cards(), **self.keywords}
+
+    def _own_cards(self) -> dict[str, str]:
         prefix = " ".join(self.para_prefix)
         radius = f"{self.screen_radius_bohr:.2f}"
         return {
@@ -345,71 +297,11 @@ class Ocean:
                 f"{self.spectrum_points} {self.spectrum_start_eV:g} {self.spectrum_stop_eV:g}"
             ),
             "core_offset": "true" if self.core_offset else "false",
-            **self.keywords,
         }
 
-    def _executable(self) -> str:
-        # ocean.pl finds its other programs by the path it was called with.
-        path = shutil.which(self.executable)
-        if path is None:
-            raise EngineError(f"no program {self.executable!r}; {_INSTALL}")
-        return os.path.abspath(path)
 
-    def _run(self, work: Path) -> None:
-        command = [self._executable(), "ocean.in"]
-        log = work / _LOG
-        with open(log, "w") as output:
-            process = subprocess.Popen(
-                command,
-                cwd=work,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                # Its own group, so that a timeout ends the parallel programs with it.
-                start_new_session=True,
-            )
-            timed_out = False
-            try:
-                process.wait(self.timeout_s)
-            except subprocess.TimeoutExpired:
-                timed_out = True
-            finally:
-                if process.poll() is None:
-                    os.killpg(process.pid, signal.SIGKILL)
-                    process.wait()
-        text = log.read_text(errors="replace")
-        if "No space left on device" in text:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(work))
-        if timed_out:
-            raise EngineError(
-                f"not done after {self.timeout_s:g} s: {last_words(text)}; raise timeout_s"
-            )
-        # Spectra of a run that failed are not used: OCEAN writes them before they converge.
-        if process.returncode:
-            raise EngineError(
-                f"stopped with code {process.returncode}: {last_words(text)}; look at the "
-                f"structure and the settings"
-            )
-
-
-def _wrong(setting: str, value: object, advice: str) -> UsageError:
-    return UsageError(f"engine 'ocean': {setting} = {value!r}; {advice}")
-
-
-def _is_mesh(values: Sequence[int | float]) -> bool:
-    if isinstance(values, str) or not all(type(v) in (int, float) for v in values):
-        return False
-    if len(values) == 1:
-        return values[0] < 0
-    return len(values) == 3 and all(v > 0 and v == int(v) for v in values)
-
-
-def _words(values: Sequence[int | float]) -> str:
+def _words(values: _Array) -> str:
     return " ".join(f"{value:g}" for value in values)
-
-
-def _opf_paths(stems: Mapping[str, str]) -> list[str]:
-    return [f"{stem}.{end}" for _, stem in sorted(stems.items()) for end in ("fill", "opts")]
 
 
 def _digest(path: str) -> str:

@@ -121,7 +121,10 @@ def ocean_input(
 
 
 OWN_KEYWORDS = frozenset(
-    "acell rprim ntypat znucl natom typat xred nedges edges xangst xbohr coord".split()
+    (
+        *("acell", "rprim", "ntypat", "znucl", "natom", "typat", "xred", "nedges", "edges"),
+        *("xangst", "xbohr", "coord"),
+    )
 )
 """What `ocean_input` writes from the structure, and what would contradict it."""
 

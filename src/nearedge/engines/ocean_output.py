@@ -63,7 +63,7 @@ def read_site(
     --------
     >>> read_site(Path("nowhere"), "O", 2, CoreLevel(1, 0, "1s"), False)
     Traceback (most recent call last):
-    nearedge.errors.EngineError: wrote no CNBSE/absspct_O_.0002_1s_01; look at its log
+    nearedge.errors.EngineError: wrote no CNBSE/absspct_O_.0002_1s_01; is this OCEAN 3?
     """
     spectra = []
     for photon in range(1, photons + 1):
@@ -73,7 +73,7 @@ def read_site(
         except (NearedgeError, OSError) as error:
             raise EngineError(" ".join(str(error).split())) from error
         if spectrum.metadata.get("polarisations") != 1:
-            raise EngineError(f"{path.name} is no OCEAN spectrum; look at its log")
+            raise EngineError(f"{path.name} is no OCEAN spectrum; is this OCEAN 3?")
         if spectra and not np.array_equal(spectrum.energy_eV, spectra[0].energy_eV):
             raise EngineError(
                 f"{path.name} has other energies than photon 1; was it written to the end?"
@@ -101,7 +101,7 @@ def _existing(work: Path, element: str, rest: str) -> Path:
     for name in names:
         if (work / _FOLDER / name).is_file():
             return work / _FOLDER / name
-    raise EngineError(f"wrote no {_FOLDER}/{next(iter(names))}; look at its log")
+    raise EngineError(f"wrote no {_FOLDER}/{next(iter(names))}; is this OCEAN 3?")
 
 
 def _shift_eV(work: Path, element: str, index: int, level: CoreLevel) -> float:
@@ -117,5 +117,5 @@ def _shift_eV(work: Path, element: str, index: int, level: CoreLevel) -> float:
                 ) from None
     raise EngineError(
         f"wrote no core-level shift {_FOLDER}/cls.z{element.ljust(2, '_')}{index:04d}_n"
-        f"{level.n:02d}l{level.l:02d}; look at its log, or set core_offset = false"
+        f"{level.n:02d}l{level.l:02d}; set core_offset = false to do without"
     )

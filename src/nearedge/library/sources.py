@@ -61,7 +61,10 @@ def recipe_structures(
         progress("trajectories", len(trajectories), len(jobs))
     for cell, seed, _ in jobs:
         path = trajectories[cell.name, seed]
-        structures += [_named(snapshot, path) for snapshot in read_structures(path)]
+        for snapshot in read_structures(path):
+            # A file gives a name such as "007" or "1e-01" back as a number.
+            snapshot.info["trajectory_id"] = cell.trajectory_id(seed)
+            structures.append(_named(snapshot, path))
     counts = Counter(structure.info["structure_id"] for structure in structures)
     twice = next((name for name, count in counts.items() if count > 1), None)
     if twice:

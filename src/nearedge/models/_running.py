@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from queue import SimpleQueue
+from threading import Event
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
@@ -38,8 +41,8 @@ class Pack:
     chosen: list[int]
     models: list[Model]
     state: State
-    examples: tuple[jax.Array, jax.Array]
-    evaluated: dict[str, tuple[jax.Array, jax.Array]]
+    examples: tuple[np.ndarray, np.ndarray]
+    evaluated: dict[str, tuple[np.ndarray, np.ndarray]]
     epochs: Int[np.ndarray, " model"]
     history: list[dict[str, np.ndarray]] = field(default_factory=list)
 
@@ -59,10 +62,10 @@ def make_pack(
 
     def stack(*leaves):
         stacked = np.stack(leaves)
-        return jnp.asarray(stacked, np.int32 if stacked.dtype.kind == "i" else dtype)
+        return stacked.astype(np.int32 if stacked.dtype.kind == "i" else dtype)
 
     def share(values):
-        return jnp.asarray(values[chosen] if values.ndim == 3 else values)
+        return values[chosen] if values.ndim == 3 else values
 
     padded = [_each_network(member.start, lambda net: pad(net, widths)) for member in members]
     shares = {name: (share(x), share(targets)) for name, (x, targets) in sets.items()}
@@ -82,25 +85,70 @@ def run(
     count: int,
     progress: Callable[[int, int], None] | None,
 ) -> None:
-    """Train packs to the end on `count` examples; their `state` and `history` hold the result."""
+    """Train packs to the end on `count` examples; their `state` and `history` hold the result.
+
+    One thread serves each pack, since JAX runs what one thread sends it one after the other.
+    """
+    events: SimpleQueue[tuple[int, int | None]] = SimpleQueue()
+    stop = Event()
+
+    def serve(number: int) -> None:
+        try:
+            for done in _chunks(packs[number], settings, count):
+                events.put((number, done))
+                if stop.is_set():
+                    break
+        finally:
+            events.put((number, None))
+
+    done, told = dict.fromkeys(range(len(packs)), 0), 0
+    with ThreadPoolExecutor(cores()) as executor:
+        served = [executor.submit(serve, number) for number in range(len(packs))]
+        try:
+            running = len(packs)
+            while running:
+                number, epochs = events.get()
+                if epochs is None:
+                    running -= 1
+                    if served[number].exception() is not None:
+                        stop.set()
+                    continue
+                done[number] = epochs
+                if progress is not None and min(done.values()) > told:
+                    told = min(done.values())
+                    progress(told, settings.epochs)
+        except BaseException:
+            stop.set()
+            raise
+    for one in served:
+        one.result()
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def _chunks(pack: Pack, settings: TrainingSettings, count: int) -> Iterator[int]:
+    """Train a pack chunk by chunk; yields the epochs done."""
     batch = min(settings.batch_size, count)
     steps, slots = count // batch, padded_size(count) // batch
-    widest = max(len(pack.chosen) for pack in packs)
-    chunk = max(1, min(_EPOCHS_PER_CHUNK, _ROWS_PER_CHUNK // (slots * batch * widest)))
+    rows = slots * batch * len(pack.models)
+    chunk = max(1, min(_EPOCHS_PER_CHUNK, _ROWS_PER_CHUNK // rows))
+    begun, patience = pack.epochs, settings.patience
     dtype = np.dtype(settings.precision).type
-    begun = [pack.epochs for pack in packs]
 
-    def send(first: int) -> list[tuple[State, dict[str, jax.Array]]]:
+    def send(first: int) -> tuple[State, dict[str, jax.Array]]:
         epochs = min(chunk, settings.epochs - first)
-        results = []
-        for pack, before in zip(packs, begun, strict=True):
-            orders = np.zeros((chunk, slots, len(pack.models), batch), np.int32)
-            for place, model in enumerate(pack.models):
-                for row in range(epochs):
-                    # Seeded by the number of the epoch, so that a run can be continued.
-                    key = [model.seed, 1, int(before[place]) + first + row]
-                    order = np.random.default_rng(key).permutation(count)[: steps * batch]
-                    orders[row, :steps, place] = order.reshape(steps, batch)
+        orders = np.zeros((chunk, slots, len(pack.models), batch), np.int32)
+        for place, model in enumerate(pack.models):
+            for row in range(epochs):
+                # Seeded by the number of the epoch, so that a run can be continued.
+                key = [model.seed, 1, int(begun[place]) + first + row]
+                order = np.random.default_rng(key).permutation(count)[: steps * batch]
+                orders[row, :steps, place] = order.reshape(steps, batch)
+        # Set for this thread and not globally: float64 must not leak into the caller's own JAX.
+        with jax.enable_x64(settings.precision == "float64"):
             pack.state, history = run_epochs(
                 pack.state,
                 pack.examples,
@@ -110,40 +158,33 @@ def run(
                 np.int32(steps),
                 dtype(settings.learning_rate),
                 dtype(settings.penalty / count),
-                np.int32(settings.patience or 0),
+                np.int32(patience or 0),
                 loss=settings.loss,
-                stop_early=settings.patience is not None,
+                stop_early=patience is not None,
             )
-            results.append((pack.state, history))
-        return results
+        return pack.state, history
 
-    def settle(results: list[tuple[State, dict[str, jax.Array]]]) -> bool:
+    def settle(state: State, history: Mapping[str, jax.Array]) -> bool:
         """Wait for a chunk and check it; return whether early stopping has ended every model."""
-        for pack, (state, history) in zip(packs, results, strict=True):
-            values = {key: np.asarray(value) for key, value in history.items()}
-            epochs = np.asarray(state.epoch)
-            _check_finite(pack, values, epochs, settings)
-            pack.history.append(values)
-            pack.epochs = epochs
-        patience = settings.patience
-        return patience is not None and all(
-            bool((np.asarray(state.waited) >= patience).all()) for state, _ in results
-        )
+        values = {key: np.asarray(value) for key, value in history.items()}
+        epochs = np.asarray(state.epoch)
+        _check_finite(pack, values, epochs, settings)
+        pack.history.append(values)
+        pack.epochs = epochs
+        return patience is not None and bool((np.asarray(state.waited) >= patience).all())
 
     # JAX returns before a program has ended. While one chunk runs, the next is shuffled and sent
-    # after it, and only then is the first waited for: the cores are never idle.
+    # after it, and only then is the first waited for: the core is never idle.
     running = send(0)
     for first in range(chunk, settings.epochs, chunk):
         after = send(first)
-        if settle(running):
+        if settle(*running):
             break
-        if progress is not None:
-            progress(first, settings.epochs)
+        yield first
         running = after
     else:
-        settle(running)
-    if progress is not None:
-        progress(settings.epochs, settings.epochs)
+        settle(*running)
+    yield settings.epochs
 
 
 def _check_finite(

@@ -13,8 +13,9 @@ from jaxtyping import Float, Shaped
 from nearedge.models.network import Architecture, Parameters, outputs, softmax
 from nearedge.models.preprocessing import Preprocessing
 
-# Spectra that go through the networks at a time: few enough for a core's cache.
-_BLOCK = 4096
+# Multiplications in one product of weights and spectra. Beyond this OpenBLAS shares the product out
+# to threads, and on products this small their meeting costs many times the work itself.
+_PRODUCT = 2**18
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,9 +61,11 @@ class Ensemble:
         """
         # All at once, so that a message counts spectra from the first and not within a block.
         self.preprocessing.check(x)
+        widest = max(weight[0].size for weight, _ in self.parameters)
+        size = max(32, min(512, _PRODUCT // widest))
         blocks = [
-            outputs(self.parameters, self.preprocessing.inputs(x[first : first + _BLOCK]))
-            for first in range(0, max(1, len(x)), _BLOCK)
+            outputs(self.parameters, self.preprocessing.inputs(x[first : first + size]))
+            for first in range(0, max(1, len(x)), size)
         ]
         return np.concatenate(blocks, axis=1)
 

@@ -122,8 +122,8 @@ def outputs(
            [-1.5]])
     """
     weight, bias = parameters[0]
-    # Examples stand last, so that the first layer of all members is one matrix product.
-    activation = (weight.reshape(-1, weight.shape[-1]) @ x.T).reshape(*bias.shape, len(x))
+    # Examples stand last, along vector registers: (member, node, example).
+    activation = weight @ x.T
     activation += bias[..., None]
     for weight, bias in parameters[1:]:
         np.maximum(activation, 0, out=activation)

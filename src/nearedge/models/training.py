@@ -6,9 +6,9 @@ many packs as cores can serve, and they run at the same time.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import jax
 import numpy as np
@@ -16,7 +16,7 @@ from jaxtyping import Float, Int
 
 from nearedge.errors import UsageError
 from nearedge.models._program import State
-from nearedge.models._running import Model, final_states, joined_history, make_pack, run
+from nearedge.models._running import Model, cores, final_states, joined_history, make_pack, run
 from nearedge.models.examples import Examples, prepare
 from nearedge.models.network import Architecture, Parameters, initial_parameters
 from nearedge.models.settings import TrainingSettings
@@ -150,10 +150,8 @@ def train(
     if start is None:
         start = [fresh_state(initial_parameters(a, s)) for a, s in zip(models, seeds, strict=True)]
     members = [Model(a, int(s), state) for a, s, state in zip(models, seeds, start, strict=True)]
-    # Entered here and not set globally: float64 must not leak into the caller's own JAX code.
-    with jax.enable_x64(settings.precision == "float64"):
-        packs = [make_pack(chosen, members, ready, dtype) for chosen in _split(models)]
-        run(packs, settings, examples.x.shape[-2], progress)
+    packs = [make_pack(chosen, members, ready, dtype) for chosen in _split(models)]
+    run(packs, settings, examples.x.shape[-2], progress)
     states = final_states(packs)
     return Trained(
         tuple(s.parameters if settings.patience is None else s.best for s in states),
@@ -183,9 +181,8 @@ def _models(
             f"{', '.join(str(architecture) for architecture in architectures)}"
         )
     if start is not None:
-        shapes = [[bias.shape for _, bias in state.parameters] for state in start]
-        wanted = [[(width,) for width in a.widths[1:]] for a in architectures]
-        if shapes != wanted:
+        found = [[weight.shape[::-1] for weight, _ in state.parameters] for state in start]
+        if found != [list(pairwise(a.widths)) for a in architectures]:
             raise UsageError(
                 "the states to start from do not have the architectures "
                 f"{', '.join(str(architecture) for architecture in architectures)}"
@@ -195,11 +192,10 @@ def _models(
 
 def _split(models: Sequence[Architecture]) -> list[list[int]]:
     """Share the models out to packs: equal depth within a pack, similar widths, equal numbers."""
-    cores = len(os.sched_getaffinity(0))
     packs = []
     for depth in sorted({len(model.hidden) for model in models}):
         alike = [index for index, model in enumerate(models) if len(model.hidden) == depth]
         alike.sort(key=lambda index: models[index].hidden)
-        parts = min(cores, -(-len(alike) // _MODELS_PER_CORE))
+        parts = min(cores(), -(-len(alike) // _MODELS_PER_CORE))
         packs += [part.tolist() for part in np.array_split(alike, parts)]
     return packs

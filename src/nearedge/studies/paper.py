@@ -50,6 +50,22 @@ class Network:
         return (_area_normalised(intensity) - self.mean) / self.spread
 
 
+@dataclass(frozen=True, eq=False)
+class PaperRun:
+    """The paper's network on one seed in one protocol.
+
+    Attributes
+    ----------
+    examples
+        What it was trained and scored on.
+    network
+        The trained network.
+    """
+
+    examples: Examples
+    network: Network
+
+
 def train_networks(
     examples: Sequence[Examples],
     task: str,

@@ -41,7 +41,8 @@ if TYPE_CHECKING:
     from ase import Atoms
     from matplotlib.figure import Figure
 
-    from nearedge.studies.reproduction import Extent, PaperRun
+    from nearedge.studies.extent import Extent
+    from nearedge.studies.paper import PaperRun
 
 CAPTIONS = {
     "protocols": "The paper's number, the same protocol here, and what holds on unseen sites.",

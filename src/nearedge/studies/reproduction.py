@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,22 +12,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nearedge.library import library_info, open_library, open_structures
-from nearedge.mixtures import Examples, Sites, held_out_examples, load_sites, pooled_examples
+from nearedge.mixtures import Sites, held_out_examples, load_sites, pooled_examples
 from nearedge.models.method import DEFAULT
 from nearedge.spectra import PAPER_GRID
+from nearedge.studies.extent import EXTENTS, Extent, scaled_settings
 from nearedge.studies.held_out import (
     ClassifierAnswers,
     RegressorAnswers,
     classifier_answers,
     regressor_answers,
 )
-from nearedge.studies.paper import COUNTS, SETTINGS, Network, train_networks
+from nearedge.studies.paper import COUNTS, PaperRun, train_networks
 from nearedge.studies.scores import accuracy, medians, ranges, regression_scores
+from nearedge.studies.sweeps import Progress, examples_sweep, hidden_sweep, learning_curves
 
 if TYPE_CHECKING:
     from nearedge.studies.presentation import Study
-
-Progress = Callable[[str, int, int], None]
 
 PAPER_RESULTS = {
     "classifier": {"train": 0.989, "validation": 0.986, "test": 0.987},
@@ -38,55 +36,6 @@ PAPER_RESULTS = {
 """What the paper reports."""
 
 _VERSIONED = ("jax", "numpy", "scikit-learn", "xarray", "zarr")
-
-
-@dataclass(frozen=True)
-class Extent:
-    """How much of the study is done.
-
-    Attributes
-    ----------
-    seeds
-        Every number is a median over them.
-    effort
-        Share of the paper's epochs and mixtures.
-    hidden
-        Widths of figure 3a.
-    examples
-        Numbers of mixtures of figure 3b.
-    learning_rates
-        Of figures 4a and 4b.
-    """
-
-    seeds: tuple[int, ...] = (0,)
-    effort: float = 1.0
-    hidden: tuple[tuple[int, int], ...] = tuple((n, n - 2) for n in range(4, 11))
-    examples: tuple[int, ...] = tuple(range(1000, 10001, 1000))
-    learning_rates: tuple[float, ...] = (0.01, 0.001)
-
-
-EXTENTS = {
-    "quick": Extent(effort=0.3, hidden=((4, 2), (8, 6)), examples=(1000, 10000)),
-    "default": Extent(),
-    "full": Extent(seeds=(0, 1, 2, 3, 4), hidden=tuple((n, n - 2) for n in range(4, 17))),
-}
-"""``nearedge reproduce --quick``, without an option, and ``--full``."""
-
-
-@dataclass(frozen=True, eq=False)
-class PaperRun:
-    """The paper's network on one seed in one protocol.
-
-    Attributes
-    ----------
-    examples
-        What it was trained and scored on.
-    network
-        The trained network.
-    """
-
-    examples: Examples
-    network: Network
 
 
 def reproduce(
@@ -131,11 +80,11 @@ def reproduce(
         clock.lap(f"paper_{task}")
     classifiers, regressors = _held_out_runs(networks, sites, paper_sites, size, report)
     clock.lap("held_out")
-    hidden = _hidden_sweep(networks["classifier"], paper_sites, size, report)
+    hidden = hidden_sweep(networks["classifier"], paper_sites, size, report)
     clock.lap("hidden_nodes")
-    examples = _examples_sweep(paper_sites, size, report)
+    examples = examples_sweep(paper_sites, size, report)
     clock.lap("examples")
-    learning = _learning_curves(networks["regressor"], size, report)
+    learning = learning_curves(networks["regressor"], size, report)
     clock.lap("learning")
     study = Study(
         library=library,
@@ -181,17 +130,13 @@ def _paper_runs(
         task,
         len(sites.labels) if task == "classifier" else 1,
         size.seeds * len(protocols),
-        settings=_settings(task, size),
+        settings=scaled_settings(task, size),
         follow=task == "regressor",
         progress=lambda done, total: progress(f"the paper's {task}", done, total),
     )
     runs = [PaperRun(e, n) for e, n in zip(examples, networks, strict=True)]
     half = len(size.seeds)
     return {"pooled": runs[:half], "held_out": runs[half:]}
-
-
-def _settings(task: str, size: Extent) -> Any:
-    return replace(SETTINGS[task], epochs=max(1, round(SETTINGS[task].epochs * size.effort)))
 
 
 def _held_out_runs(
@@ -217,97 +162,6 @@ def _held_out_runs(
         regressors.append(numbers)
         progress("held-out", number + 1, len(size.seeds))
     return classifiers, regressors
-
-
-def _hidden_sweep(
-    runs: dict[str, list[PaperRun]], sites: Sites, size: Extent, progress: Progress
-) -> dict[str, np.ndarray]:
-    """Accuracy (seed, width) by part, for every width of figure 3a, all trained side by side."""
-    both = runs["pooled"] + runs["held_out"]
-    examples = [run.examples for run in both for _ in size.hidden]
-    networks = train_networks(
-        examples,
-        "classifier",
-        len(sites.labels),
-        [seed for _ in runs for seed in size.seeds for _ in size.hidden],
-        hidden=[nodes for _ in both for nodes in size.hidden],
-        settings=_settings("classifier", size),
-        progress=lambda done, total: progress("hidden nodes", done, total),
-    )
-    return _sweep_accuracy(examples, networks, sites, len(size.seeds), len(size.hidden))
-
-
-def _examples_sweep(sites: Sites, size: Extent, progress: Progress) -> dict[str, np.ndarray]:
-    """Accuracy (seed, number) by part, for every number of mixtures of figure 3b."""
-    columns = []
-    for number, count in enumerate(size.examples):
-        scaled = max(50, round(count * size.effort))
-        examples = [
-            make(sites, "classifier", scaled, seed)
-            for make in (pooled_examples, held_out_examples)
-            for seed in size.seeds
-        ]
-        networks = train_networks(
-            examples,
-            "classifier",
-            len(sites.labels),
-            size.seeds * 2,
-            settings=_settings("classifier", size),
-        )
-        columns.append(_sweep_accuracy(examples, networks, sites, len(size.seeds), 1))
-        progress("numbers of examples", number + 1, len(size.examples))
-    return {part: np.concatenate([c[part] for c in columns], axis=1) for part in columns[0]}
-
-
-def _sweep_accuracy(
-    examples: Sequence[Examples],
-    networks: Sequence[Network],
-    sites: Sites,
-    seeds: int,
-    settings: int,
-) -> dict[str, np.ndarray]:
-    """Accuracy (seed, setting): of the pooled parts, and on raw sites of unseen groups."""
-    rows: dict[str, list[float]] = {}
-    for example, network in zip(examples, networks, strict=True):
-        if example.sites:
-            test = example.sites["test"]
-            scores = {"held-out": (network.codes(sites.intensity[test]), sites.environment[test])}
-        else:
-            scores = {
-                part: (network.codes(mixtures.intensity), mixtures.target)
-                for part, mixtures in example.mixtures.items()
-            }
-        for part, (predicted, true) in scores.items():
-            rows.setdefault(part, []).append(accuracy(predicted, true))
-    return {part: np.reshape(values, (seeds, settings)) for part, values in rows.items()}
-
-
-def _learning_curves(
-    runs: dict[str, list[PaperRun]], size: Extent, progress: Progress
-) -> dict[float, dict[str, np.ndarray]]:
-    """Mean squared error (seed, epoch) by part, at every learning rate of figures 4a and 4b."""
-    both = runs["pooled"] + runs["held_out"]
-    curves = {}
-    for rate in size.learning_rates:
-        networks = [run.network for run in both]
-        if rate != SETTINGS["regressor"].learning_rate:
-            networks = train_networks(
-                [run.examples for run in both],
-                "regressor",
-                1,
-                size.seeds * 2,
-                settings=replace(_settings("regressor", size), learning_rate=rate),
-                follow=True,
-                progress=lambda done, total: progress("learning rates", done, total),
-            )
-        half = len(size.seeds)
-        parts = {
-            part: np.stack([n.history[part] for n in networks[:half]])
-            for part in ("train", "validation", "test")
-        }
-        parts["held-out"] = np.stack([n.history["test"] for n in networks[half:]])
-        curves[rate] = parts
-    return curves
 
 
 def _scores(study: Study) -> dict[str, Any]:
