@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -85,3 +88,33 @@ def test_address_that_is_none_is_refused(address, missing):
         missing("needs the extra dask")
     with pytest.raises(NearedgeError, match="no Dask scheduler answers at"):
         dask_executor(address)
+
+
+@pytest.mark.slow
+def test_workers_end_when_their_parent_is_killed() -> None:
+    code = (
+        "import os, time\n"
+        "from nearedge.compute import local_executor\n"
+        "if __name__ == '__main__':\n"
+        "    pool = local_executor(1)\n"
+        "    print(pool.submit(os.getpid).result(), flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    worker = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    deadline = time.monotonic() + 30
+    while Path(f"/proc/{worker}/stat").exists() and time.monotonic() < deadline:
+        if Path(f"/proc/{worker}/stat").read_text().split(") ")[1].startswith("Z"):
+            break
+        time.sleep(0.1)
+    else:
+        assert not Path(f"/proc/{worker}").exists()
+
+
+def test_no_workers_is_a_usage_error(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    out = str(tmp_path / "l.zarr")
+    assert main(["library", "build", "recipe.toml", "--out", out, "--workers", "0"]) == 2
+    assert "--workers 0" in capsys.readouterr().err

@@ -49,10 +49,30 @@ def local_executor(workers: int | None = None) -> ProcessPoolExecutor:
     """Processes on this machine, one per core unless told otherwise.
 
     Workers are spawned, not forked: a fork of a process that runs threads (JAX, BLAS) may hang.
+    They end with the process that made them, even if that is killed.
     """
     import multiprocessing
 
-    return ProcessPoolExecutor(workers or cores(), mp_context=multiprocessing.get_context("spawn"))
+    return ProcessPoolExecutor(
+        cores() if workers is None else workers,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_end_with_parent,
+    )
+
+
+def _end_with_parent() -> None:
+    """End this worker when its parent ends: a killed parent cannot tell it to."""
+    import multiprocessing
+    import threading
+
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 class DaskExecutor(Executor):
@@ -70,8 +90,9 @@ class DaskExecutor(Executor):
     """
 
     def __init__(self, client: Client, address: str) -> None:
-        threads = sum(client.nthreads().values())
-        self.in_flight = max(2 * threads, _LEAST_IN_FLIGHT)
+        # Not `scheduler_info`, which by default tells of five workers only.
+        threads: Any = client.nthreads()
+        self.in_flight = max(2 * sum(threads.values()), _LEAST_IN_FLIGHT)
         self._client = client
         self._address = address
         self._pending: set[Future[Any]] = set()
@@ -84,15 +105,15 @@ class DaskExecutor(Executor):
         """
         # Equal calls of tasks with effects must not be taken for one, hence `pure`.
         remote = self._client.submit(fn, *args, pure=False, **kwargs)
-        loop = self._client.loop.asyncio_loop  # pyright: ignore[reportAttributeAccessIssue]
-        future = asyncio.run_coroutine_threadsafe(self._result(remote), loop)
+        loop: Any = self._client.loop
+        future = asyncio.run_coroutine_threadsafe(self._result(remote), loop.asyncio_loop)
         self._pending.add(future)
         future.add_done_callback(self._pending.discard)
         return future
 
     async def _result(self, remote: Any) -> Any:
         from distributed import KilledWorker
-        from distributed.comm import CommClosedError
+        from distributed.comm.core import CommClosedError
 
         # A future that is cancelled here drops its reference to the remote one, and the
         # scheduler then forgets the task.
@@ -153,7 +174,8 @@ def dask_executor(address: str) -> DaskExecutor:
         # An address with tls:// takes its certificates from Dask's configuration.
         arguments = Security().get_connection_args("client")
         async with rpc(address, connection_args=arguments) as there:
-            return (await there.identity())["type"]
+            identity: Any = await there.identity()
+            return identity["type"]
 
     # The client itself is no good for asking: nothing ends its wait for a program that accepts
     # the connection and then is silent, and a client that has failed cannot be disposed of.

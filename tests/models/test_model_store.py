@@ -222,7 +222,7 @@ from nearedge.models import load_model
 model = load_model({str(folder)!r})
 spectra = np.full((2, 7), 1.5)
 model.classifier.predict(spectra), model.regressor.predict_members(spectra)
-print([name for name in ("jax", "sklearn", "scipy", "equinox") if name in sys.modules])
+print([name for name in ("jax", "sklearn", "scipy") if name in sys.modules])
 """
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"

@@ -70,7 +70,9 @@ def library_build(
     from nearedge.library import build_library
 
     if dask is None:
-        workers = workers or cores()
+        workers = cores() if workers is None else workers
+        if workers < 1:
+            raise UsageError(f"--workers {workers}: give at least 1")
         executor = local_executor(workers)
     elif workers is None:
         executor = dask_executor(dask)

@@ -184,8 +184,9 @@ def _plain_errors(work: Path, journal: Journal) -> Iterator[None]:
         yield
     except BrokenExecutor as error:
         raise NearedgeError(
-            f"{work}: a worker process died, perhaps for want of memory; {len(journal.done)} "
-            f"finished sites are kept, run the same build again to go on, with fewer --workers"
+            f"{work}: a worker process died, perhaps for want of memory ({error}); "
+            f"{len(journal.done)} finished sites are kept, run the same build again to go on, "
+            f"with fewer workers or more memory for each"
         ) from error
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
