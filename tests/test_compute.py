@@ -6,14 +6,14 @@ import socket
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from nearedge.cli import main
-from nearedge.compute import dask_executor, run_tasks
+from nearedge.compute import dask_executor, local_executor, run_tasks
 from nearedge.errors import NearedgeError
 
 
@@ -88,6 +88,30 @@ def test_address_that_is_none_is_refused(address, missing):
         missing("needs the extra dask")
     with pytest.raises(NearedgeError, match="no Dask scheduler answers at"):
         dask_executor(address)
+
+
+def _sleep_then_write(path: str) -> None:
+    time.sleep(20)
+    Path(path).write_text("finished")
+
+
+@pytest.mark.slow
+def test_after_an_error_what_is_under_way_is_ended(tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    futures = []
+
+    def fail_while_a_task_runs() -> None:
+        with local_executor(1) as pool:
+            futures.append(pool.submit(_sleep_then_write, str(mark)))
+            while not futures[0].running():
+                time.sleep(0.05)
+            raise ValueError("enough")
+
+    with pytest.raises(ValueError, match="enough"):
+        fail_while_a_task_runs()
+    with pytest.raises(BrokenExecutor):
+        futures[0].result(timeout=60)
+    assert not mark.exists()
 
 
 @pytest.mark.slow

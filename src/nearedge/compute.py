@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import multiprocessing
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import (
@@ -45,15 +46,28 @@ def cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def local_executor(workers: int | None = None) -> ProcessPoolExecutor:
+class LocalExecutor(ProcessPoolExecutor):
+    """Processes on this machine; made by `local_executor`.
+
+    Used as a context manager it ends its processes at once after an error or an interruption:
+    nobody wants the rest, and every build can go on from what is finished.
+    """
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if kind is not None:
+            self.shutdown(wait=False, cancel_futures=True)
+            for process in multiprocessing.active_children():
+                process.terminate()
+        self.shutdown()
+
+
+def local_executor(workers: int | None = None) -> LocalExecutor:
     """Processes on this machine, one per core unless told otherwise.
 
     Workers are spawned, not forked: a fork of a process that runs threads (JAX, BLAS) may hang.
     They end with the process that made them, even if that is killed.
     """
-    import multiprocessing
-
-    return ProcessPoolExecutor(
+    return LocalExecutor(
         cores() if workers is None else workers,
         mp_context=multiprocessing.get_context("spawn"),
         initializer=_end_with_parent,
@@ -62,7 +76,6 @@ def local_executor(workers: int | None = None) -> ProcessPoolExecutor:
 
 def _end_with_parent() -> None:
     """End this worker when its parent ends: a killed parent cannot tell it to."""
-    import multiprocessing
     import threading
 
     parent = multiprocessing.parent_process()

@@ -22,6 +22,9 @@ _HOLES = {"octahedral": (0.5,), "tetrahedral": (0.25, 0.75)}
 _CLOSEST_HOLES = 0.48
 _ATTEMPTS = 20
 _ANNEALING_STEPS = 5000
+# In shared faces. Of 12 cells of 14 Fe and 42 Li on 56 sites, five attempts solve 1 from a start at
+# 1.0, 11 from 0.5 and 3 from 0.3.
+_HOTTEST = 0.5
 
 
 @dataclass(frozen=True)
@@ -205,7 +208,7 @@ def _fill(
         clashes = conflicts[filled][:, occupied].sum(axis=1)
         if not clashes.any():
             return filled
-        temperature = 1.0 - step / _ANNEALING_STEPS
+        temperature = _HOTTEST * (1.0 - step / _ANNEALING_STEPS)
         mover = int(rng.choice(np.flatnonzero(clashes)))
         old = filled[mover]
         free = np.flatnonzero(~occupied & (kinds == kinds[old]))
