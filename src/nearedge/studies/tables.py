@@ -24,7 +24,7 @@ def headline(results: dict[str, Any]) -> list[str]:
     ]
     lines = [*_winners(held_out, regressor["held_out"]), *lines]
     if results["extent"] == "quick":
-        lines.insert(0, "Quick look: a tenth of the epochs and examples; not for quoting.")
+        lines.insert(0, "Quick look: three tenths of the epochs and examples; not for quoting.")
     return lines
 
 
