@@ -123,7 +123,7 @@ def test_pairs_that_avoid_an_element_have_the_fewest_neighbours_of_it(seed):
     arguments = {"anions": 16, "cations": [Cation("Fe", 3, 1.0), Cation("Li", 6, 1.0)]}
     plain = small_cell(**arguments, seed=seed)
     # A hole next to an anion is half a lattice constant away or less, the next ones 0.83.
-    centre, iron = neighbor_list("ij", plain, {("O", "Fe"): 0.6 * LATTICE_CONSTANT_A})
+    centre, _ = neighbor_list("ij", plain, {("O", "Fe"): 0.6 * LATTICE_CONSTANT_A})
     beside = np.bincount(centre, minlength=len(plain)) * (plain.numbers == 8)
     first, second = neighbor_list("ij", plain, {("O", "O"): 3.6})
     fewest = (beside[first] + beside[second]).min()
