@@ -82,7 +82,7 @@ class Journal:
     ----------
     done
         Spectrum of each finished site, by its key; read from the file when asked for, so that a
-        million sites need 250 MB of memory.
+        million sites need 320 MB of memory.
     failed
         Message of each site that failed and was not computed since.
     seconds
