@@ -22,7 +22,8 @@ from nearedge.engines import SiteSpectrum, engine_from_settings
 from nearedge.engines.conformance import Case, failures
 from nearedge.engines.ocean import Ocean
 from nearedge.engines.ocean_input import CoreLevel, core_level, ocean_input, photon_files
-from nearedge.engines.ocean_output import last_words, read_site
+from nearedge.engines.ocean_output import read_site
+from nearedge.engines.running import last_words
 from nearedge.errors import EngineError, UsageError
 
 MGO = bulk("MgO", "rocksalt", a=4.21) + Atoms("O", [[1.1, 1.2, 1.3]])
