@@ -289,7 +289,9 @@ def collect(work: Path, ground: Levels, excited: Levels) -> SiteSpectrum:
     ]
     energy_eV = spectra[0][0]
     if any(not np.array_equal(other, energy_eV) for other, _ in spectra):
-        raise EngineError("the polarisations have different energies; were they written to the end?")
+        raise EngineError(
+            "the polarisations differ in their energies; were they written to the end?"
+        )
     hole_eV = excited.total_eV - ground.total_eV
     return SiteSpectrum(
         hole_eV + excited.fermi_eV + energy_eV,

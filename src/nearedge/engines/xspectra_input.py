@@ -26,8 +26,11 @@ POLARISATIONS = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 
 # Names that nearedge writes itself, without the index of a species.
 OWN_NAMES = frozenset(
-    ("ibrav", "celldm", "a", "b", "c", "cosab", "cosac", "cosbc", "nat", "ntyp", "tot_charge")
-    + ("ecutwfc", "occupations", "smearing", "degauss", "conv_thr", "electron_maxstep")
+    (
+        *("ibrav", "celldm", "a", "b", "c", "cosab", "cosac", "cosbc", "nat", "ntyp"),
+        *("tot_charge", "ecutwfc", "occupations", "smearing", "degauss"),
+        *("conv_thr", "electron_maxstep"),
+    )
 )
 
 
@@ -102,7 +105,7 @@ def pw_input(
     ['O1 15.999 O.star1s.UPF', 'O1 2.100000000000 0.000000000000 0.000000000000']
     """
     symbols = structure.get_chemical_symbols()
-    labels = list(symbols)
+    labels, places = list(symbols), structure.positions
     species = {element: (element, plain_file(element)) for element in dict.fromkeys(symbols)}
     if hole is not None:
         element = symbols[hole]
@@ -143,7 +146,7 @@ def pw_input(
             for label, (element, file) in species.items()
         ),
         "ATOMIC_POSITIONS angstrom",
-        *(f"{label} {_numbers(row)}" for label, row in zip(labels, structure.positions, strict=True)),
+        *(f"{label} {_numbers(row)}" for label, row in zip(labels, places, strict=True)),
         "K_POINTS automatic",
         f"{' '.join(map(str, kpoints))} 0 0 0",
     ]
@@ -181,8 +184,9 @@ def xspectra_input(
 
     Examples
     --------
-    >>> print(xspectra_input((1, 0, 0), 2.5, (2, 2, 2), 0.3, 99, (-9.0, 9.0), 19).splitlines()[-1])
-    2 2 2 0 0 0
+    >>> text = xspectra_input((1.0, 0.0, 0.0), 2.5, (2, 2, 2), 0.3, 99, (-9.0, 9.0), 19)
+    >>> [line for line in text.splitlines() if "xe0" in line]
+    ['  xe0 = 2.5000000000']
     """
     start_eV, stop_eV = window_eV
     lists = {
