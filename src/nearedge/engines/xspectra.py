@@ -45,7 +45,7 @@ _INSTALL = "install Quantum ESPRESSO (Debian: apt-get install quantum-espresso)"
 
 # What runs the programs, and changes no spectrum.
 _RUNNING = ("pw", "xspectra", "ld1", "para_prefix", "timeout_s")
-# Where pw.x finds nothing else to say, one thread: parallel runs start processes, not threads.
+# Unless the user says otherwise: parallel runs start processes, and threads would come on top.
 _ENVIRONMENT = {"OMP_NUM_THREADS": "1"}
 
 _Array = Sequence[Any]

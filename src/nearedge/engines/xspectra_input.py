@@ -165,7 +165,7 @@ def xspectra_input(
     """Input of xspectra.x for the first species of the run in the same folder.
 
     Occupied states are cut at the zero. The steps of that integral are wider than the program's
-    own, which halves its time and changes a spectrum by 1e-5 of its highest peak (Li2O, O K).
+    own: the run takes a third of the time, and 1e-5 of the highest peak changes (Li2O, O K).
 
     Parameters
     ----------
