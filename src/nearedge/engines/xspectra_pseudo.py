@@ -24,9 +24,9 @@ CORE_FILE = "core.wfc"
 _OXYGEN_A0 = 1.35
 _LITHIUM_1S_A0, _LITHIUM_2P_A0 = 1.2, 1.5
 
-# Li with its 1s electrons as valence, made for Li+, which is what it is in an oxide: the neutral
-# atom's 2s, which it was not made for, is right to 3 mRy. Single-projector, so the 2s is the
-# second state of the potential that gives the right 1s.
+# Li with its 1s electrons as valence, made for Li+, which is what it is in an oxide: of the neutral
+# atom, which it was not made for, 2s and 2p are right to 1 mRy and the 1s to 7. Single-projector,
+# so the 2s is the second state of the potential that gives the right 1s.
 _LITHIUM = f"""&input
   title = 'Li', zed = 3.0, rel = 1, dft = 'PBE', iswitch = 3
   config = '1s2 2p-1'
