@@ -317,6 +317,7 @@ def assess(
 
 def _show_assessment(result: dict[str, Any]) -> None:
     from nearedge.cli.show import print_table
+    from nearedge.studies.tables import audit_table, winners
 
     classifier, regressor = result["classifier"]["held_out"], result["regressor"]["held_out"]
     rows = [
@@ -340,8 +341,10 @@ def _show_assessment(result: dict[str, Any]) -> None:
         rows,
     )
     print(f"macro-F1 of nearedge: {classifier['macro_f1']:.3f}")
-    for what, share in result["audit"].items():
-        print(f"audit: {what.replace('_', ' ')}: {share:.0%}")
+    audit = audit_table(result["audit"])
+    print_table(audit.title, audit.header, audit.rows)
+    for line in winners(classifier, regressor):
+        print(f"- {line}")
 
 
 @app.command
