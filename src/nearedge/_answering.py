@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from nearedge.spectra import EnergyGrid
 from nearedge.spectra.perturb import broader, shifted, with_background
+from nearedge.uncertainty.answers import Answers, answer
 
 if TYPE_CHECKING:
     from nearedge.models import Model
@@ -21,40 +22,6 @@ BACKGROUND = 0.1
 # Full width that a measurement is taken to have where it is not known better: the oxygen 1s hole
 # lives 0.2 eV wide, a soft X-ray monochromator adds 0.1 to 0.5 eV.
 TYPICAL_FWHM_EV = 0.5
-
-
-@dataclass(frozen=True, eq=False)
-class Answers:
-    """Answers to n spectra; what needs calibration is None where the model carries none.
-
-    Attributes
-    ----------
-    probabilities
-        Of the environments in the order of the model's classes; shape (n, class).
-    in_set
-        Which environments the prediction set of a spectrum holds; shape (n, class).
-    mean, low, high
-        Average coordination number and the ends of its interval; shape (n,).
-    p_value
-        Of the hypothesis that the spectrum is like the library's; shape (n,).
-    coverage
-        That sets and intervals are made for.
-    """
-
-    probabilities: Float[np.ndarray, "n class"]
-    in_set: Bool[np.ndarray, "n class"] | None
-    mean: Float[np.ndarray, " n"]
-    low: Float[np.ndarray, " n"] | None
-    high: Float[np.ndarray, " n"] | None
-    p_value: Float[np.ndarray, " n"] | None
-    coverage: float | None
-
-
-def answer(model: Model, intensity: Float[np.ndarray, "n energy"]) -> Answers:
-    """Answer spectra on the model's grid."""
-    probabilities = model.classifier.predict_proba(intensity).astype(np.float64)
-    mean = model.regressor.predict(intensity).astype(np.float64)
-    return Answers(probabilities, None, mean, None, None, None, None)
 
 
 def average_answers(
@@ -95,14 +62,14 @@ def average_answers(
         low = np.maximum(low, np.minimum(mean, 0.0))
     if every.in_set is not None and every.coverage is not None:
         in_set = nodes(every.in_set).mean(axis=0) > 1 - every.coverage
-    return Answers(
+    return replace(
+        every,
         probabilities=nodes(every.probabilities).mean(axis=0),
         in_set=in_set,
         mean=mean,
         low=low,
         high=high,
         p_value=None if every.p_value is None else nodes(every.p_value).mean(axis=0),
-        coverage=every.coverage,
     )
 
 

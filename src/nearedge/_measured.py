@@ -43,14 +43,6 @@ class NoAnswer(NearedgeError):
     """A spectrum was read, but shows nothing that the model could answer for."""
 
 
-def kind(spectrum: Spectrum) -> str:
-    """What the intensity of a spectrum is, as its reader tells."""
-    told = getattr(spectrum, "kind", "unknown")
-    if told == "unknown" and spectrum.format in ("feff-xmu", "ocean-absspct"):
-        return "computed"
-    return told
-
-
 @dataclass(frozen=True)
 class Stack:
     """Measured spectra with one energy axis that are prepared alike.
@@ -85,10 +77,9 @@ class Stack:
                 f"energies from {energy_eV[0]:.1f} to {energy_eV[-1]:.1f} eV do not show the "
                 f"{absorber} {edge} edge that the model knows"
             )
-        element = getattr(first, "element", None)
-        if element not in (None, absorber):
+        if first.element not in (None, absorber):
             raise NoAnswer(
-                f"the file says that the absorber is {element}, but the model knows the "
+                f"the file says that the absorber is {first.element}, but the model knows the "
                 f"{absorber} {edge} edge"
             )
 
@@ -117,8 +108,8 @@ class Stack:
         arguments: dict[str, Any] = {
             "skip": self.handling.skip,
             "background": self.handling.background,
-            "electron_loss": kind(first) == "eels",
-            "normalised": getattr(first, "raw", None) is False,
+            "electron_loss": first.kind == "eels",
+            "normalised": first.raw is False,
             "typical": self.typical(),
         }
         steps = None
@@ -170,7 +161,10 @@ def align(stacks: Sequence[Stack]) -> ShiftEstimate:
             )
         common = EnergyGrid(start, start + (points - 1) * _COMMON_STEP_EV, points)
         energy_eV = common.energy_eV
-        weights = [len(stack.spectra) / np.ptp(p.typical) for stack, p in zip(stacks, first, strict=True)]
+        # Each spectrum counts alike, whatever its detector's units.
+        weights = [
+            len(stack.spectra) / np.ptp(p.typical) for stack, p in zip(stacks, first, strict=True)
+        ]
         rows = [resample(p.energy_eV, p.typical, common) for p in first]
         mean = np.average(rows, axis=0, weights=weights)
     onset_eV = float(np.median([p.edge.onset_eV for p in first]))

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from nearedge._answering import TYPICAL_FWHM_EV, Answers, average_answers, sensitivities
-from nearedge._measured import Handling, NoAnswer, Stack, align, inputs, kind, nodes
+from nearedge._answering import TYPICAL_FWHM_EV, average_answers, sensitivities
+from nearedge._measured import Handling, NoAnswer, Stack, align, inputs, nodes
 from nearedge.data import DEFAULT_MODEL, model_folder
 from nearedge.errors import NearedgeError, UsageError
 from nearedge.spectra import EnergyGrid, Spectrum, read_spectra, resample
 from nearedge.spectra.matching import ShiftEstimate, known_shift
 from nearedge.spectra.prepare import PREPARATION_STEPS, check_steps
+from nearedge.uncertainty.answers import Answers
 
 if TYPE_CHECKING:
     from nearedge.models import Model
@@ -312,7 +313,7 @@ def _given(shift_eV: float | ShiftEstimate | None) -> ShiftEstimate | None:
 
 
 def _is_measured(spectrum: Spectrum) -> bool:
-    known = spectrum.edge_energy_eV is not None and kind(spectrum) == "computed"
+    known = spectrum.edge_energy_eV is not None and spectrum.kind == "computed"
     return spectrum.axis == "absolute" and not known
 
 
@@ -336,9 +337,9 @@ def _grouped(
             one.energy_eV.tobytes(),
             one.axis,
             one.edge_energy_eV if not _is_measured(one) else None,
-            kind(one),
-            getattr(one, "raw", None),
-            getattr(one, "element", None),
+            one.kind,
+            one.raw,
+            one.element,
             one.source if one_instrument is None and _is_measured(one) else None,
             index if one_instrument is False else None,
         )
@@ -421,7 +422,7 @@ def _of_stack(stack: Stack, shift: ShiftEstimate | None, sensitivity: bool) -> l
 def _told(found: ShiftEstimate, stack: Stack) -> tuple[dict[str, Any], tuple[str, ...]]:
     """The alignment as JSON, and what a reader must know of it."""
     notes: list[str] = []
-    if kind(stack.spectra[0]) == "fluorescence":
+    if stack.spectra[0].kind == "fluorescence":
         notes.append(
             "measured in fluorescence: self-absorption is not corrected; it damps the peaks of a "
             "thick or concentrated sample, and the answer with them"

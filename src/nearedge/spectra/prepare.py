@@ -185,10 +185,10 @@ def prepare(
     if "glitches" not in skip:
         values, found = without_glitches(energy_eV, values)
         steps.append({"step": "glitches"})
-    typical = values.mean(axis=0) if typical is None else without_glitches(energy_eV, typical)[0]
-    where = find_edge(energy_eV, typical, element, edge)
+    chosen = values.mean(axis=0) if typical is None else without_glitches(energy_eV, typical)[0]
+    where = find_edge(energy_eV, chosen, element, edge)
     # The typical spectrum goes first along with the others, and every decision is made on it.
-    values = np.concatenate([typical[None], values])
+    values = np.concatenate([chosen[None], values])
     if "background" not in skip:
         values, step = _subtract(energy_eV, values, where, background, electron_loss, normalised)
         steps.append(step)
