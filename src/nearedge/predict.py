@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -45,6 +45,8 @@ class Prediction:
         ``shift_eV`` that was added to the energies and ``scale`` of the fit to the library.
     message
         What a reader of the answer must know, or why there is none.
+    intensity
+        What the model looked at: intensities on its grid. Not part of `to_dict`.
     """
 
     file: str
@@ -55,6 +57,7 @@ class Prediction:
     novelty: dict[str, Any] | None = None
     alignment: dict[str, Any] | None = None
     message: str = ""
+    intensity: np.ndarray | None = field(default=None, repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON.
@@ -64,7 +67,7 @@ class Prediction:
         >>> Prediction("a.dat", None, "error", message="a.dat: empty file").to_dict()["status"]
         'error'
         """
-        return asdict(self)
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "intensity"}
 
 
 @cache
@@ -134,7 +137,10 @@ def predict(spectra: Sequence[Spectrum], model: Model) -> list[Prediction]:
             predictions.append(step.answer)
             continue
         predictions.append(
-            _answer(step.answer, model, next(probabilities), float(next(coordination)))
+            replace(
+                _answer(step.answer, model, next(probabilities), float(next(coordination))),
+                intensity=step.intensity,
+            )
         )
     return predictions
 

@@ -369,6 +369,8 @@ def predict(
     *,
     model: str = "default",
     csv: Annotated[bool, Parameter(negative="")] = False,
+    plot: Path | None = None,
+    out: Path | None = None,
     output: Output = _PLAIN,
 ) -> int:
     """Predict the environment and the coordination number behind every spectrum of the files.
@@ -376,21 +378,24 @@ def predict(
     Parameters
     ----------
     files
-        Two-column or many-column text, FEFF xmu.dat, OCEAN absspct.
+        Files with spectra, or folders of them, in order.
     model
         Folder of a model, or "default" for the one in the package.
     csv
         Print one line of comma-separated values per spectrum.
+    plot
+        Picture to write, .png or .html: of the answer, or of the series if there are several
+        spectra.
+    out
+        Folder that keeps the results. Run again, the same call skips what is there and goes on.
     """
-    from nearedge.cli.predictions import print_csv, print_text
-    from nearedge.cli.show import print_json
-    from nearedge.predict import predict_files
+    from nearedge.cli.series import predict_and_show
 
-    predictions = predict_files(files, model)
-    if output.json:
-        print_json([prediction.to_dict() for prediction in predictions])
-    elif csv:
-        print_csv(predictions)
-    else:
-        print_text(predictions)
-    return int(all(prediction.status == "error" for prediction in predictions))
+    return predict_and_show(
+        files,
+        model=model,
+        form="json" if output.json else "csv" if csv else "text",
+        plot=plot,
+        out=out,
+        debug=output.debug,
+    )
