@@ -12,7 +12,7 @@ from nearedge.spectra import EnergyGrid
 from nearedge.studies.style import INK, environment_colours
 
 _BLUE = "#0072b2"
-_GAP_px = 70
+_GAP_px = 85
 
 
 def series_page(trend: Trend, model: Model) -> str:
@@ -84,7 +84,7 @@ def _map(figure, row: int, trend: Trend, model: Model) -> None:
         col=1,
     )
     figure.update_xaxes(title_text="x (point)", constrain="domain", row=row, col=1)
-    figure.update_yaxes(title_text="y (point)", scaleanchor="x", row=row, col=1)
+    figure.update_yaxes(title_text="y (point)", scaleanchor="x", constrain="domain", row=row, col=1)
 
 
 def _heat(figure, row: int, trend: Trend, model: Model) -> None:
