@@ -44,5 +44,5 @@ clean:
 # torch goes first and by its exact version: that is what selects the build for CPUs.
 .venv/ready-all: .venv/ready-test
 	$(PIP) install --quiet --constraint constraints.txt torch
-	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev,md,web,dask,onnx]'
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev,md,web,dask,eels,onnx]'
 	touch $@

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from nearedge.spectra.align import Alignment, best_shift
 from nearedge.spectra.axis import Axis
+from nearedge.spectra.blocks import SpectrumBlock
 from nearedge.spectra.edges import is_near_edge, tabulated_edge_eV
 from nearedge.spectra.grid import PAPER_GRID, EnergyGrid, resample
 from nearedge.spectra.normalise import broaden, normalise
-from nearedge.spectra.read import read_spectra
+from nearedge.spectra.read import iter_blocks, read_spectra
 from nearedge.spectra.spectrum import Spectrum
 
 __all__ = [
@@ -16,9 +17,11 @@ __all__ = [
     "Axis",
     "EnergyGrid",
     "Spectrum",
+    "SpectrumBlock",
     "best_shift",
     "broaden",
     "is_near_edge",
+    "iter_blocks",
     "normalise",
     "read_spectra",
     "resample",
