@@ -23,20 +23,21 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def small_pieces(monkeypatch):
-    monkeypatch.setattr(run, "_FILES_PIECE", 2)
+    monkeypatch.setattr(run, "_FILES_AT_ONCE", 2)
 
 
 @pytest.fixture
 def predicted(monkeypatch):
     """Files that were really predicted, not read back."""
     names: list[str] = []
-    original = run.predict_pieces
+    original = run.predict_step
 
-    def count(pieces, model, options):
-        names.extend(Path(piece.path).name for piece in pieces)
-        return original(pieces, model, options)
+    def count(step, *more):
+        if isinstance(step, run._Files):
+            names.extend(Path(path).name for path, _ in step.starts)
+        return original(step, *more)
 
-    monkeypatch.setattr(run, "predict_pieces", count)
+    monkeypatch.setattr(run, "predict_step", count)
     return names
 
 

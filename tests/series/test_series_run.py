@@ -13,6 +13,7 @@ from nearedge.data import model_folder
 from nearedge.errors import NearedgeError
 from nearedge.predict import predict
 from nearedge.series import Record, document, find_files, predict_series, run
+from nearedge.spectra import iter_blocks
 
 
 def everything(files, **more) -> list[Record]:
@@ -64,19 +65,19 @@ def test_a_spectrum_that_breaks_the_prediction_costs_only_itself(tmp_path: Path,
 def test_a_reader_that_fails_unforeseen_costs_only_its_file(scans: Path, monkeypatch) -> None:
     from nearedge.series import reading
 
-    def stumble(path):
+    def stumble(path, **more):
         if "scan_3" in str(path):
             raise IndexError("out of range")
-        return read_spectra(path)
+        return iter_blocks(path, **more)
 
-    monkeypatch.setattr(reading, "read_spectra", stumble)
+    monkeypatch.setattr(reading, "iter_blocks", stumble)
     records = everything(find_files([scans]))
     assert "IndexError" in records[2].prediction.message
     assert [r.prediction.status for r in records].count("ok") == 10
 
 
 def test_answers_come_before_the_whole_series_is_read(scans: Path, monkeypatch) -> None:
-    monkeypatch.setattr(run, "_FILES_PIECE", 2)
+    monkeypatch.setattr(run, "_FILES_AT_ONCE", 2)
     series = predict_series(find_files([scans]))
     first = next(series)
     (scans / "scan_11.dat").unlink()
@@ -88,8 +89,9 @@ def test_answers_come_before_the_whole_series_is_read(scans: Path, monkeypatch) 
 
 def test_workers_give_the_same_answers_in_the_same_order(scans: Path, monkeypatch) -> None:
     expected = [document(record) for record in everything(find_files([scans]))]
-    monkeypatch.setattr(run, "_FILES_PIECE", 1)
+    monkeypatch.setattr(run, "_FILES_AT_ONCE", 1)
     monkeypatch.setattr(run, "cores", lambda: 2)
+    monkeypatch.setattr(run, "_FILES_WORTH_WORKERS", 1)
     monkeypatch.setattr(run, "local_executor", ThreadPoolExecutor)
     got = [document(record) for record in everything(find_files([scans]))]
     assert [d["file"] for d in got] == [d["file"] for d in expected]
@@ -100,8 +102,9 @@ def test_workers_give_the_same_answers_in_the_same_order(scans: Path, monkeypatc
 @pytest.mark.slow
 def test_worker_processes_give_the_same_answers(scans: Path, monkeypatch) -> None:
     expected = [r.prediction.message for r in everything(find_files([scans]))]
-    monkeypatch.setattr(run, "_FILES_PIECE", 1)
+    monkeypatch.setattr(run, "_FILES_AT_ONCE", 1)
     monkeypatch.setattr(run, "cores", lambda: 2)
+    monkeypatch.setattr(run, "_FILES_WORTH_WORKERS", 1)
     assert [r.prediction.message for r in everything(find_files([scans]))] == expected
 
 

@@ -390,6 +390,7 @@ def predict(
         Folder that keeps the results. Run again, the same call skips what is there and goes on.
     """
     from nearedge.cli.series import predict_and_show
+    from nearedge.series import Options
 
     return predict_and_show(
         files,
@@ -397,5 +398,6 @@ def predict(
         form="json" if output.json else "csv" if csv else "text",
         plot=plot,
         out=out,
+        options=Options(),
         debug=output.debug,
     )

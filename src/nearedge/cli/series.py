@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from nearedge import __version__
 from nearedge.cli.predictions import CsvWriter, JsonWriter, Quiet, TextWriter, Writer
@@ -15,7 +15,7 @@ from nearedge.cli.show import progress_bar
 from nearedge.data import model_folder
 from nearedge.errors import NearedgeError, UsageError
 from nearedge.models import Model, load_model
-from nearedge.series import Record, Results, Summary, find_files, predict_series
+from nearedge.series import Options, Record, Results, Summary, find_files, predict_series
 
 Form = Literal["text", "json", "csv"]
 
@@ -29,7 +29,8 @@ def predict_and_show(
     form: Form,
     plot: Path | None,
     out: Path | None,
-    options: Mapping[str, Any] | None = None,
+    options: Options,
+    one_instrument: bool = False,
     debug: bool = False,
 ) -> int:
     """Predict files, show the answers, and return the exit code.
@@ -51,13 +52,18 @@ def predict_and_show(
         with ExitStack() as stack:
             results = None
             if out is not None:
-                run = {"model": _fingerprint(model), "options": dict(options or {})}
-                run["version of nearedge"] = __version__
+                run = {
+                    "model": _fingerprint(model),
+                    "version of nearedge": __version__,
+                    "option --one-instrument": one_instrument,
+                    **{f"option {k}": v for k, v in options.reading.items()},
+                    **{f"option {k}": v for k, v in options.predicting.items()},
+                }
                 results = stack.enter_context(
                     Results(out, run, points=loaded.info["grid"]["points"])
                 )
             progress = stack.enter_context(progress_bar())
-            series = predict_series(files, model, options, results, progress)
+            series = predict_series(files, model, options, results, one_instrument, progress)
             for block in stack.enter_context(closing(series)):
                 writer.write(block)
                 summary.add(block)

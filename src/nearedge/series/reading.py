@@ -1,51 +1,94 @@
-"""Spectra of one file from a given one on, with what is wrong with those that cannot be read."""
+"""Spectra of one file in blocks, with what is wrong with those that cannot be read."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from nearedge.errors import NearedgeError
-from nearedge.series.sources import Piece
-from nearedge.spectra import Spectrum, read_spectra
+from nearedge.spectra import Spectrum, SpectrumBlock, iter_blocks
 
 
 @dataclass(frozen=True)
 class Fault:
     """A spectrum that cannot be read, and why."""
 
+    source: str
     scan: str | None
     message: str
     header: dict[str, Any] = field(default_factory=dict)
 
 
-def stack_length(path: str) -> int | None:
-    """Number of spectra of a stack, which can be read in pieces; None for any other file."""
-    return None
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """Consecutive spectra of one file, from `first` on.
 
-
-def read_piece(piece: Piece) -> tuple[list[Spectrum | Fault], int]:
-    """Read some spectra of a file.
-
-    Returns
-    -------
-    list of Spectrum or Fault
-        In the order of the file; a file that cannot be read at all is one fault.
-    int
-        Number of spectra in the whole file.
+    Attributes
+    ----------
+    count
+        Number of spectra in the file; 0 while it is not known.
     """
+
+    path: str
+    first: int
+    count: int
+    items: tuple[Spectrum | Fault, ...]
+
+
+def read_pieces(
+    path: str, options: Mapping[str, Any], start: int = 0, size: int = 1000
+) -> Iterator[Piece]:
+    """Read the spectra of a file from one on.
+
+    Parameters
+    ----------
+    path
+        The file. If it cannot be read on, the rest of it is one fault.
+    options
+        Further arguments of `nearedge.spectra.iter_blocks`.
+    start
+        First spectrum, counted from 0.
+    size
+        Most spectra at a time, roughly.
+
+    Yields
+    ------
+    Piece
+        At least one; the last one knows the number of spectra in the file.
+    """
+    held: Piece | None = None
+    place = start
     try:
-        spectra: list[Spectrum | Fault] = list(read_spectra(piece.path))
+        for block in iter_blocks(path, start=start, size=size, **options):
+            if held is not None:
+                yield held
+            held = Piece(path, place, block.total or 0, _items(block))
+            place += len(held.items)
     except NearedgeError as error:
-        return [Fault(None, str(error))], 1
+        message = str(error) if path in str(error) else f"{path}: {error}"
     except Exception as error:
         # One file that a reader stumbles over must not end the series of a night.
         words = " ".join(str(error).split())
-        return [
-            Fault(
-                None,
-                f"{piece.path}: {type(error).__name__}: {words}; this is a defect of nearedge, "
-                "please report it with the file",
-            )
-        ], 1
-    return spectra[piece.first : piece.stop], len(spectra)
+        message = (
+            f"{path}: {type(error).__name__}: {words}; this is a defect of nearedge, please report "
+            "it with the file"
+        )
+    else:
+        if held is None:
+            held = Piece(path, place, place, ())
+        yield Piece(path, held.first, place, held.items)
+        return
+    if held is not None:
+        yield Piece(path, held.first, 0, held.items)
+    yield Piece(path, place, place + 1, (Fault(path, None, message),))
+
+
+def _items(block: SpectrumBlock) -> tuple[Spectrum | Fault, ...]:
+    sound = iter(block.spectra())
+    return tuple(
+        next(sound)
+        if fault is None
+        else Fault(block.source, scan, f"{block.source}, spectrum {scan}: {fault}", dict(header))
+        for scan, header, fault in zip(block.scans, block.headers, block.faults, strict=True)
+    )

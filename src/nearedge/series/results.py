@@ -53,6 +53,11 @@ class Results:
     points
         Number of intensities on the model's axis.
 
+    Attributes
+    ----------
+    found
+        What `keep` was given, in this call or an earlier one.
+
     Raises
     ------
     UsageError
@@ -67,6 +72,7 @@ class Results:
         self._row_bytes = 4 * points
         self._offsets = array("q")
         self._finished: dict[str, _Finished] = {}
+        self.found: dict[str, Any] = {}
 
     def __enter__(self) -> Results:
         try:
@@ -107,15 +113,15 @@ class Results:
     ) -> None:
         self._close()
 
-    def finished(self, path: str) -> tuple[int, int | None]:
-        """How many spectra of a file are finished, from the first, and how many it has.
-
-        A file that has changed since it was read has none, and its number is not known.
-        """
+    def finished(self, path: str) -> int:
+        """How many spectra of a file are finished, from the first; none if it has changed since."""
         known = self._finished.get(path)
-        if known is None or known.stamp != stamp(path):
-            return 0, None
-        return len(known.lines), known.count
+        return 0 if known is None or known.stamp != stamp(path) else len(known.lines)
+
+    def is_complete(self, path: str) -> bool:
+        """Whether all spectra of a file are finished."""
+        known = self._finished.get(path)
+        return bool(known and known.stamp == stamp(path) and len(known.lines) == known.count)
 
     def records(self, path: str, spectra: bool = True) -> Iterator[Record]:
         """Finished spectra of a file, read back in order."""
@@ -152,26 +158,17 @@ class Results:
             with open(part, "w", newline="", encoding="utf-8") as out:
                 writer = csv.writer(out, lineterminator="\n")
                 writer.writerow(COLUMNS)
-                for file in files:
+                for file in filter(self.finished, files):
                     writer.writerows(cells(record) for record in self.records(file, spectra=False))
             os.replace(part, path)
         except OSError as problem:
             raise self._unwritable(problem) from problem
         return path
 
-    def note(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Keep values that were found at the start; those of an earlier call win.
-
-        Returns
-        -------
-        dict
-            The values that hold.
-        """
-        path = self.folder / _RUN
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        kept["found"] = plain(dict(values)) | kept.get("found", {})
-        self._write_run(kept)
-        return kept["found"]
+    def keep(self, values: Mapping[str, Any]) -> None:
+        """Keep plain values that were found on the way, for the next call, in `found`."""
+        self.found = self.found | plain(dict(values))
+        self._write_run({"run": self.run, "found": self.found})
 
     def _check_run(self) -> None:
         path = self.folder / _RUN
@@ -179,7 +176,8 @@ class Results:
             self._write_run({"run": self.run})
             return
         try:
-            kept = json.loads(path.read_text(encoding="utf-8"))["run"]
+            content = json.loads(path.read_text(encoding="utf-8"))
+            kept, self.found = content["run"], content.get("found", {})
         except (ValueError, KeyError, TypeError):
             raise UsageError(
                 f"{path} is damaged; choose another --out, or delete {self.folder}"
@@ -230,6 +228,8 @@ class Results:
         known = self._finished.get(file)
         if known is not None and known.stamp == changed and len(known.lines) == index:
             known.lines.append(number)
+            # A file that is read in pieces may tell its number of spectra with the last one.
+            known.count = count
 
     def _extent(self, line: int) -> tuple[int, int]:
         """Length and start of a line."""

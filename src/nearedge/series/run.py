@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -17,24 +17,43 @@ from nearedge.data import DEFAULT_MODEL, model_folder
 from nearedge.errors import NearedgeError, UsageError
 from nearedge.models import Model, load_model, unit_mean
 from nearedge.predict import Prediction, predict
-from nearedge.series.reading import Fault, read_piece, stack_length
+from nearedge.series.reading import Fault, Piece, read_pieces
 from nearedge.series.record import Record
 from nearedge.series.results import Results
-from nearedge.series.sources import Piece, stamp
+from nearedge.series.shifts import Shifts
+from nearedge.series.sources import stamp
 from nearedge.spectra import Spectrum
 
-# A piece of a stack: large enough for matrix products, small enough to lose little to a kill.
-_STACK_PIECE = 500
-_FILES_PIECE = 25
-# Worker processes take a second to start; below this many tasks they save none.
-_TASKS_WORTH_WORKERS = 8
+# Larger files are read here, in order and in pieces, and only predicted by workers; smaller ones
+# are read by the workers, so many at a time.
+_LARGE_BYTES = 4 * 10**6
+_FILES_AT_ONCE = 25
+# Worker processes take a second to start; below so many files or so many bytes they save none.
+_FILES_WORTH_WORKERS = 150
+_BYTES_WORTH_WORKERS = 20 * 10**6
 
 
 @dataclass(frozen=True)
-class _Task:
-    """Pieces to be read and predicted in one go."""
+class Options:
+    """How spectra are read and predicted; the same for a whole series.
 
-    pieces: tuple[Piece, ...]
+    Attributes
+    ----------
+    reading
+        Further arguments of `nearedge.spectra.iter_blocks`.
+    predicting
+        Further arguments of `nearedge.predict.predict`.
+    """
+
+    reading: Mapping[str, Any] = field(default_factory=dict)
+    predicting: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Files:
+    """Small files to be read and predicted in one go, each from a spectrum on."""
+
+    starts: tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True)
@@ -42,6 +61,9 @@ class _Replay:
     """A file whose first spectra are finished already."""
 
     path: str
+
+
+_Step = _Files | _Replay | Piece
 
 
 @cache
@@ -52,15 +74,19 @@ def _model(folder: str) -> Model:
 def predict_series(
     files: Sequence[str],
     model: str = DEFAULT_MODEL,
-    options: Mapping[str, Any] | None = None,
+    options: Options | None = None,
     results: Results | None = None,
+    one_instrument: bool = False,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Generator[list[Record], None, None]:
     """Predict every spectrum of many files, in order, as they come.
 
     A spectrum that cannot be read is one `error` and does not end the series. Memory does not grow
     with the length of the series: files are read and predicted in pieces, and only a few pieces
-    are under way at any time, on all cores where there are enough of them.
+    are under way at any time, on all cores where there is enough to do.
+
+    The measured spectra of a file that is read in pieces share one shift of the energy axis, which
+    is found beforehand from spectra all over it.
 
     Parameters
     ----------
@@ -69,10 +95,12 @@ def predict_series(
     model
         Folder of a model, or ``"default"``.
     options
-        Further arguments of `nearedge.predict.predict`.
+        How to read and predict.
     results
         What is finished in it is not predicted again but read back; what is new goes to it before
         it is yielded.
+    one_instrument
+        Whether all measured spectra share one shift.
     progress
         Called with (what, done, in all).
 
@@ -92,23 +120,34 @@ def predict_series(
     >>> record.prediction.status, record.prediction.message
     ('error', 'no/such/scan.xdi: no such file; check the path')
     """
-    _model(model)  # a missing model must not wait for the first worker
-    options = dict(options or {})
-    plan, total = _plan(files, results)
-    done = 0
-    tasks = sum(isinstance(step, _Task) for step in plan)
-    workers = cores() if tasks >= _TASKS_WORTH_WORKERS else 1
+    options = options or Options()
+    loaded = _model(model)  # a missing model must not wait for the first worker
+    stamps = [stamp(path) for path in files]
+    waiting = sum(results is None or not results.is_complete(path) for path in files)
+    worth = waiting >= _FILES_WORTH_WORKERS or (
+        waiting and sum(size for size, _ in stamps) >= _BYTES_WORTH_WORKERS
+    )
+    workers = cores() if worth else 1
+    shifts = Shifts(loaded, options.reading, options.predicting, results)
+    if one_instrument:
+        shifts.find_common(files)
+    total, done = len(files), 0
     with ExitStack() as stack:
         executor = stack.enter_context(local_executor(workers)) if workers > 1 else None
-        for step, work in _in_order(plan, executor, workers, model, options):
+        steps = _steps(files, results, options, shifts)
+        for step, wait in _in_order(steps, executor, workers, model, options, shifts):
             if isinstance(step, _Replay):
                 assert results is not None
                 blocks = _read_back(results, step.path)
             else:
-                blocks = iter([work()])
+                blocks = iter([wait()])
             for block in blocks:
-                if isinstance(step, _Task) and results is not None:
+                if not block:
+                    continue
+                if results is not None and not isinstance(step, _Replay):
                     results.append(block)
+                # Files count as one spectrum each until they say how many they hold.
+                total += sum(r.count - 1 for r in block if r.index == 0 and r.count > 1)
                 done += len(block)
                 total = max(total, done)
                 if progress is not None:
@@ -116,73 +155,61 @@ def predict_series(
                 yield block
 
 
-def _plan(files: Sequence[str], results: Results | None) -> tuple[list[_Task | _Replay], int]:
-    """What to do in which order, and how many spectra there are at least."""
-    plan: list[_Task | _Replay] = []
-    waiting: list[Piece] = []
-    total = 0
-
-    def flush() -> None:
-        if waiting:
-            plan.append(_Task(tuple(waiting)))
-            waiting.clear()
-
+def _steps(
+    files: Sequence[str], results: Results | None, options: Options, shifts: Shifts
+) -> Iterator[_Step]:
+    """What to do, in order; large files are read while this is iterated."""
+    small: list[tuple[str, int]] = []
     for path in files:
-        finished, count = results.finished(path) if results is not None else (0, None)
+        finished = results.finished(path) if results is not None else 0
+        complete = results is not None and results.is_complete(path)
+        large = not complete and stamp(path)[0] >= _LARGE_BYTES
+        if small and (finished or large or len(small) == _FILES_AT_ONCE):
+            yield _Files(tuple(small))
+            small.clear()
         if finished:
-            flush()
-            plan.append(_Replay(path))
-        if count is None:
-            length = stack_length(path)
-            count = 1 if length is None else length
+            yield _Replay(path)
+        if complete:
+            continue
+        if large:
+            shifts.find_for(path)
+            yield from read_pieces(path, options.reading, start=finished)
         else:
-            length = count
-        total += count
-        if finished and finished >= count:
-            continue
-        if length is not None and length > _STACK_PIECE:
-            flush()
-            for first in range(finished, length, _STACK_PIECE):
-                stop = min(first + _STACK_PIECE, length)
-                plan.append(_Task((Piece(path, first, stop),)))
-            continue
-        waiting.append(Piece(path, finished))
-        if len(waiting) == _FILES_PIECE:
-            flush()
-    flush()
-    return plan, total
+            small.append((path, finished))
+    if small:
+        yield _Files(tuple(small))
 
 
 def _in_order(
-    plan: Sequence[_Task | _Replay],
+    steps: Iterator[_Step],
     executor: Executor | None,
     workers: int,
     model: str,
-    options: dict[str, Any],
-) -> Iterator[tuple[_Task | _Replay, Callable[[], list[Record]]]]:
-    """Yield every step with a function that waits for its records; a few are under way at once."""
-    if executor is None:
-        for step in plan:
-            pieces = step.pieces if isinstance(step, _Task) else ()
-            yield step, lambda pieces=pieces: predict_pieces(pieces, model, options)
-        return
-    ahead: deque[tuple[_Task | _Replay, Future[list[Record]] | None]] = deque()
-    steps = iter(plan)
+    options: Options,
+    shifts: Shifts,
+) -> Iterator[tuple[_Step, Callable[[], list[Record]]]]:
+    """Yield every step with a function that gives its records; a few are under way at once."""
+    ahead: deque[tuple[_Step, Future[list[Record]] | None]] = deque()
     running = 0
-    while True:
-        while running < 2 * workers and (step := next(steps, None)) is not None:
+    exhausted = False
+    while ahead or not exhausted:
+        while not exhausted and running < (2 * workers if executor else 1):
+            step = next(steps, None)
+            if step is None:
+                exhausted = True
+                break
             future = None
-            if isinstance(step, _Task):
-                future = executor.submit(predict_pieces, step.pieces, model, options)
-                running += 1
+            if executor is not None and not isinstance(step, _Replay):
+                future = executor.submit(predict_step, step, model, options, shifts.table)
             ahead.append((step, future))
+            running += 1
         if not ahead:
             return
         step, future = ahead.popleft()
-        if future is None:
-            yield step, list
-            continue
-        yield step, lambda future=future: _wait(future)
+        if future is not None:
+            yield step, lambda future=future: _wait(future)
+        else:
+            yield step, lambda step=step: predict_step(step, model, options, shifts.table)
         running -= 1
 
 
@@ -200,43 +227,58 @@ def _read_back(results: Results, path: str) -> Iterator[list[Record]]:
     block: list[Record] = []
     for record in results.records(path):
         block.append(record)
-        if len(block) == _STACK_PIECE:
+        if len(block) == 1000:
             yield block
             block = []
     if block:
         yield block
 
 
-def predict_pieces(pieces: Sequence[Piece], model: str, options: Mapping[str, Any]) -> list[Record]:
-    """Read and predict some pieces; what a worker process does."""
+def predict_step(
+    step: _Step, model: str, options: Options, shifts: Mapping[str | None, Any]
+) -> list[Record]:
+    """Predict some spectra, read before or here; what a worker process does."""
+    if isinstance(step, Piece):
+        pieces = [step]
+    elif isinstance(step, _Files):
+        pieces = [
+            piece
+            for path, start in step.starts
+            for piece in read_pieces(path, options.reading, start)
+        ]
+    else:
+        return []
     loaded = _model(model)
     records: list[Record] = []
     for piece in pieces:
         changed = stamp(piece.path)
-        read, count = read_piece(piece)
-        spectra = [one for one in read if isinstance(one, Spectrum)]
-        predictions = iter(_predict(spectra, loaded, options))
-        for index, one in enumerate(read, start=piece.first):
+        shift = shifts.get(piece.path, shifts.get(None))
+        arguments = dict(options.predicting) | ({} if shift is None else {"shift_eV": shift})
+        spectra = [one for one in piece.items if isinstance(one, Spectrum)]
+        answers = iter(_predict(spectra, loaded, arguments))
+        for index, one in enumerate(piece.items, start=piece.first):
             if isinstance(one, Fault):
-                answer = Prediction(piece.path, one.scan, "error", message=one.message)
+                answer = Prediction(one.source, one.scan, "error", message=one.message)
             else:
-                answer = next(predictions)
-            header = {**getattr(one, "header", {})}
-            records.append(Record(answer, header, index, count, changed, _scaled(answer.intensity)))
+                answer = next(answers)
+            row = _scaled(answer.intensity)
+            records.append(Record(answer, dict(one.header), index, piece.count, changed, row))
     return records
 
 
 def _predict(
-    spectra: Sequence[Spectrum], model: Model, options: Mapping[str, Any]
+    spectra: Sequence[Spectrum], model: Model, arguments: Mapping[str, Any]
 ) -> list[Prediction]:
     """Predict all at once, or one by one where one of them makes that fail."""
+    if not spectra:
+        return []
     try:
-        return predict(spectra, model, **options)
+        return predict(spectra, model, **arguments)
     except UsageError:
         raise
     except Exception as error:
         if len(spectra) > 1:
-            return [_predict([spectrum], model, options)[0] for spectrum in spectra]
+            return [_predict([spectrum], model, arguments)[0] for spectrum in spectra]
         message = " ".join(str(error).split())
         if not isinstance(error, NearedgeError):
             message = f"{type(error).__name__}: {message}; this is a defect of nearedge"

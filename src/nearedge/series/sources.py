@@ -1,23 +1,13 @@
-"""The files of a series, in order, and the pieces of them that are worked on at a time."""
+"""The files of a series, in order."""
 
 from __future__ import annotations
 
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from nearedge.errors import NearedgeError
-
-
-@dataclass(frozen=True)
-class Piece:
-    """Spectra of one file: from `first` up to but without `stop`, or to the last one."""
-
-    path: str
-    first: int = 0
-    stop: int | None = None
 
 
 def find_files(paths: Sequence[str | os.PathLike[str]]) -> list[str]:
