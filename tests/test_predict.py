@@ -55,6 +55,7 @@ def test_a_prediction_has_the_keys_of_the_contract() -> None:
     document = answer.to_dict()
     assert set(document) == {
         "file", "scan", "status", "environment", "coordination", "novelty", "alignment", "message",
+        "preparation", "sensitivity",
     }  # fmt: skip
     assert set(document["environment"]) == {"label", "probabilities", "set", "coverage"}
     assert set(document["coordination"]) == {"mean", "interval", "coverage"}

@@ -16,6 +16,13 @@ from nearedge.mixtures import load_sites
 from nearedge.models import save_model
 from nearedge.models.method import DEFAULT, fit_classifier, fit_regressor
 from nearedge.studies.assessment import assess_library
+from nearedge.uncertainty import (
+    DEFAULT_COVERAGE,
+    answer_out_of_fold,
+    calibrate,
+    fit_distance,
+    to_attachment,
+)
 
 if TYPE_CHECKING:
     import xarray
@@ -50,6 +57,8 @@ def train_model(
     assessment = assess_library(library, seed=seed, progress=progress)
     sites = load_sites(library, DEFAULT.grid)
     everything = np.arange(len(sites.group))
+    known = answer_out_of_fold(DEFAULT, sites, seed, progress=progress)
+    calibration = calibrate(known, fit_distance(sites.intensity))
     classifier = fit_classifier(DEFAULT, sites, everything, seed)
     regressor = fit_regressor(DEFAULT, sites, everything, seed)
     summary = library_info(library_path)
@@ -81,10 +90,11 @@ def train_model(
         },
         "held_out": assessment,
         "versions": {name: version(name) for name in ("nearedge", "jax", "numpy")},
+        "coverage_kind": calibration.coverage_kind(DEFAULT_COVERAGE),
         "seed": seed,
     }
     estimators = {"classifier": classifier, "regressor": regressor}
-    save_model(out, estimators, info, _card(info))
+    save_model(out, estimators, info, _card(info), to_attachment(calibration))
     return info
 
 
