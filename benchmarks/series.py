@@ -135,7 +135,9 @@ def main() -> None:
             )
     load = os.getloadavg()[0]
     OUT.parent.mkdir(parents=True, exist_ok=True)
-    OUT.write_text(json.dumps({"spectra": count, "load": load, "results": results}, indent=2) + "\n")
+    OUT.write_text(
+        json.dumps({"spectra": count, "load": load, "results": results}, indent=2) + "\n"
+    )
 
 
 if __name__ == "__main__":

@@ -58,8 +58,25 @@ def test_a_spectrum_that_breaks_the_prediction_costs_only_itself(tmp_path: Path,
     path = tmp_path / "three.dat"
     np.savetxt(path, np.stack([energy_eV, good, -negative, other], axis=1))
     records = everything([str(path)])
+    assert [r.prediction.status for r in records] == ["ok", "abstained", "ok"]
+    assert "not positive" in records[1].prediction.message
+
+
+def test_a_defect_in_the_prediction_of_one_spectrum_costs_only_that(
+    tmp_path: Path, drift, monkeypatch
+) -> None:
+    def stumble(spectra, *more, **arguments):
+        if any(spectrum.scan == "2" for spectrum in spectra):
+            raise ZeroDivisionError("by nothing")
+        return predict(spectra, *more, **arguments)
+
+    energy_eV, three = drift(3)
+    path = tmp_path / "three.dat"
+    np.savetxt(path, np.column_stack([energy_eV, three.T]))
+    monkeypatch.setattr(run, "predict", stumble)
+    records = everything([str(path)])
     assert [r.prediction.status for r in records] == ["ok", "error", "ok"]
-    assert "spectrum 2" in records[1].prediction.message
+    assert "spectrum 2: ZeroDivisionError: by nothing" in records[1].prediction.message
 
 
 def test_a_reader_that_fails_unforeseen_costs_only_its_file(scans: Path, monkeypatch) -> None:

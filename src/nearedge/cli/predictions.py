@@ -104,7 +104,19 @@ def _lines(answer: Prediction) -> list[str]:
         f"{number}  ({name})",
         _environment(answer),
         f"{_alignment(answer)}; {_warnings(answer)}",
+        *_sensitivity(answer),
     ]
+
+
+def _sensitivity(answer: Prediction) -> list[str]:
+    """How the coordination number moves when what is unsure is changed; nothing unless asked."""
+    words = {"shift_eV": "shift {} eV", "broadening": "broadening {}", "background": "background {}"}
+    found = [
+        f"{word.format(change)} {changed['coordination']:.2f} ({changed['label']})"
+        for what, word in words.items()
+        for change, changed in ((answer.sensitivity or {}).get(what) or {}).items()
+    ]
+    return [f"  it would be: {', '.join(found)}"] if found else []
 
 
 def _environment(answer: Prediction) -> str:

@@ -15,11 +15,58 @@ from nearedge.cli.show import progress_bar
 from nearedge.data import model_folder
 from nearedge.errors import NearedgeError, UsageError
 from nearedge.models import Model, load_model
+from nearedge.predict import check_steps, shift_from_reference
 from nearedge.series import Options, Record, Results, Summary, find_files, predict_series
+from nearedge.spectra import read_spectra
 
 Form = Literal["text", "json", "csv"]
 
 _PICTURES = (".png", ".html")
+
+
+def options_of(
+    model: str,
+    *,
+    columns: str | None,
+    skip: Sequence[str],
+    background: str | None,
+    shift: float | None,
+    reference: Path | None,
+    reference_edge: float | None,
+    one_instrument: bool,
+    sensitivity: bool,
+) -> Options:
+    """Turn the words of the command line into how a series is read and predicted.
+
+    Raises
+    ------
+    UsageError
+        If words exclude each other or need another.
+    NearedgeError
+        If the reference cannot be read or does not show the model's edge.
+    """
+    check_steps(skip)
+    if (reference is None) != (reference_edge is None):
+        raise UsageError("--reference and --reference-edge need each other; give both")
+    given = [word for word, value in (("--shift", shift), ("--reference", reference)) if value]
+    given += ["--one-instrument"] if one_instrument else []
+    if len(given) > 1:
+        raise UsageError(f"{given[0]} and {given[1]} exclude each other; give one of them")
+    if reference is not None and reference_edge is not None:
+        spectra = read_spectra(reference, columns)
+        if len(spectra) > 1:
+            raise UsageError(
+                f"--reference {reference}: holds {len(spectra)} spectra; give a file with one"
+            )
+        shift = shift_from_reference(
+            spectra[0], load_model(model_folder(model)), reference_edge
+        )
+    predicting = {"skip": tuple(skip), "background": background, "shift_eV": shift}
+    return Options(
+        reading={} if columns is None else {"columns": columns},
+        predicting=predicting | ({"sensitivity": True} if sensitivity else {}),
+        one_instrument=one_instrument,
+    )
 
 
 def predict_and_show(
@@ -30,7 +77,6 @@ def predict_and_show(
     plot: Path | None,
     out: Path | None,
     options: Options,
-    one_instrument: bool = False,
     debug: bool = False,
 ) -> int:
     """Predict files, show the answers, and return the exit code.
@@ -55,15 +101,15 @@ def predict_and_show(
                 run = {
                     "model": _fingerprint(model),
                     "version of nearedge": __version__,
-                    "option --one-instrument": one_instrument,
-                    **{f"option {k}": v for k, v in options.reading.items()},
-                    **{f"option {k}": v for k, v in options.predicting.items()},
+                    "setting of one_instrument": options.one_instrument,
+                    **{f"setting of {k}": v for k, v in options.reading.items()},
+                    **{f"setting of {k}": v for k, v in options.predicting.items()},
                 }
                 results = stack.enter_context(
                     Results(out, run, points=loaded.info["grid"]["points"])
                 )
             progress = stack.enter_context(progress_bar())
-            series = predict_series(files, model, options, results, one_instrument, progress)
+            series = predict_series(files, model, options, results, progress)
             for block in stack.enter_context(closing(series)):
                 writer.write(block)
                 summary.add(block)

@@ -50,7 +50,7 @@ def cells(record: Record) -> list[Any]:
     probabilities = environment.get("probabilities") or {}
     low, high = coordination.get("interval") or ("", "")
     members = environment.get("set")
-    composition = getattr(answer, "composition", None) or {}
+    composition = (getattr(answer, "composition", None) or {}).get("fractions") or {}
     values = (
         answer.file,
         answer.scan,
@@ -70,22 +70,7 @@ def cells(record: Record) -> list[Any]:
         alignment.get("scale"),
         *(record.header.get(name) for name in HEADER_VALUES),
         "|".join(f"{label}={p:.4f}" for label, p in probabilities.items()),
-        "|".join(f"{label}={_share(share):.4f}" for label, share in fractions(composition).items()),
+        "|".join(f"{label}={share:.4f}" for label, share in composition.items()),
         answer.message,
     )
     return ["" if value is None else value for value in values]
-
-
-def fractions(composition: dict[str, Any]) -> dict[str, Any]:
-    """Fractions by environment of a composition, whatever else it tells.
-
-    Examples
-    --------
-    >>> fractions({"fractions": {"0 Fe": 0.25, "1 Fe": 0.75}})
-    {'0 Fe': 0.25, '1 Fe': 0.75}
-    """
-    return composition.get("fractions") or {}
-
-
-def _share(value: Any) -> float:
-    return float(value["mean"]) if isinstance(value, dict) else float(value)

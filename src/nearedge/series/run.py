@@ -43,10 +43,13 @@ class Options:
         Further arguments of `nearedge.spectra.iter_blocks`.
     predicting
         Further arguments of `nearedge.predict.predict`.
+    one_instrument
+        Whether all measured spectra share one shift of the energy axis.
     """
 
     reading: Mapping[str, Any] = field(default_factory=dict)
     predicting: Mapping[str, Any] = field(default_factory=dict)
+    one_instrument: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,6 @@ def predict_series(
     model: str = DEFAULT_MODEL,
     options: Options | None = None,
     results: Results | None = None,
-    one_instrument: bool = False,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Generator[list[Record], None, None]:
     """Predict every spectrum of many files, in order, as they come.
@@ -99,8 +101,6 @@ def predict_series(
     results
         What is finished in it is not predicted again but read back; what is new goes to it before
         it is yielded.
-    one_instrument
-        Whether all measured spectra share one shift.
     progress
         Called with (what, done, in all).
 
@@ -129,7 +129,7 @@ def predict_series(
     )
     workers = cores() if worth else 1
     shifts = Shifts(loaded, options.reading, options.predicting, results)
-    if one_instrument:
+    if options.one_instrument:
         shifts.find_common(files)
     total, done = len(files), 0
     with ExitStack() as stack:

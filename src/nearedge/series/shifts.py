@@ -82,13 +82,9 @@ class Shifts:
 
 
 def _restored(values: Mapping[str, Any]) -> ShiftEstimate:
-    return ShiftEstimate(
-        **{
-            name: np.array(value, dtype=float)
-            if isinstance(value, list)
-            else float("nan")
-            if value is None
-            else value
-            for name, value in values.items()
-        }
-    )
+    """A shift as JSON kept it, where NaN has become None."""
+    restored: dict[str, Any] = {}
+    for name, value in values.items():
+        nan = float("nan") if value is None else value
+        restored[name] = np.array(value, dtype=float) if isinstance(value, list) else nan
+    return ShiftEstimate(**restored)

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Float
 
+from nearedge.predict import Prediction
 from nearedge.series.record import Record
 
 # A page shows no more rows of a heat map, nor more points of a curve, than this.
@@ -231,18 +232,18 @@ class Summary:
         return (edges[:-1] + edges[1:]) / 2, edges, "Spectrum"
 
 
-def composition_of(answer: Any) -> dict[str, tuple[float, float, float]]:
-    """Fraction of each environment with the ends of its interval, if the prediction has them."""
+def composition_of(answer: Prediction) -> dict[str, tuple[float, float, float]]:
+    """Fraction of each environment with the ends of its interval, NaN without one.
+
+    Empty for a prediction without a composition. One is a dictionary with ``"fractions"`` by label
+    and, of a calibrated model, ``"intervals"`` by label.
+    """
     composition = getattr(answer, "composition", None) or {}
-    found = {}
-    for label, share in (composition.get("fractions") or {}).items():
-        if isinstance(share, dict):
-            low, high = share.get("interval") or (np.nan, np.nan)
-            found[label] = (float(share["mean"]), _float(low), _float(high))
-        else:
-            low, high = (composition.get("intervals") or {}).get(label) or (np.nan, np.nan)
-            found[label] = (float(share), _float(low), _float(high))
-    return found
+    intervals = composition.get("intervals") or {}
+    return {
+        label: (float(share), *map(float, intervals.get(label) or (np.nan, np.nan)))
+        for label, share in (composition.get("fractions") or {}).items()
+    }
 
 
 def seconds(time: Any) -> float:
