@@ -93,9 +93,10 @@ Writer = TextWriter | JsonWriter | CsvWriter | Quiet
 def _lines(answer: Prediction) -> list[str]:
     name = answer.file + (f" [{answer.scan}]" if answer.scan else "")
     if answer.status == "error":
-        return [f"{name}: error: {answer.message}"]
+        named = answer.message.startswith(answer.file)
+        return [f"error: {answer.message}" if named else f"error: {name}: {answer.message}"]
     if answer.status == "abstained" or answer.environment is None or answer.coordination is None:
-        return [f"no answer  ({name})", f"  abstained: {_warnings(answer)}", _alignment(answer)]
+        return [f"no answer  ({name})", f"  abstained: {_warnings(answer)}", f"  {_shift(answer)}"]
     number = f"coordination number {answer.coordination['mean']:.2f}"
     if answer.coordination.get("interval"):
         low, high = answer.coordination["interval"]
@@ -103,14 +104,18 @@ def _lines(answer: Prediction) -> list[str]:
     return [
         f"{number}  ({name})",
         _environment(answer),
-        f"{_alignment(answer)}; {_warnings(answer)}",
+        f"  {_alignment(answer)}{_warnings(answer)}",
         *_sensitivity(answer),
     ]
 
 
 def _sensitivity(answer: Prediction) -> list[str]:
     """How the coordination number moves when what is unsure is changed; nothing unless asked."""
-    words = {"shift_eV": "shift {} eV", "broadening": "broadening {}", "background": "background {}"}
+    words = {
+        "shift_eV": "shift {} eV",
+        "broadening": "broadening {}",
+        "background": "background {}",
+    }
     found = [
         f"{word.format(change)} {changed['coordination']:.2f} ({changed['label']})"
         for what, word in words.items()
@@ -138,8 +143,14 @@ def _environment(answer: Prediction) -> str:
 
 
 def _alignment(answer: Prediction) -> str:
+    """The shift of the energy axis, unless the message tells it."""
+    shift = (answer.alignment or {}).get("shift_eV", 0.0)
+    return "" if f"{abs(shift):.2f}" in answer.message else f"{_shift(answer)}; "
+
+
+def _shift(answer: Prediction) -> str:
     shift = (answer.alignment or {}).get("shift_eV")
-    return "  energy axis not matched" if shift is None else f"  energy shift {shift:+.2f} eV"
+    return "energies not matched" if shift is None else f"energy shift {shift:+.2f} eV"
 
 
 def _warnings(answer: Prediction) -> str:

@@ -15,9 +15,10 @@ from nearedge.cli.show import progress_bar
 from nearedge.data import model_folder
 from nearedge.errors import NearedgeError, UsageError
 from nearedge.models import Model, load_model
-from nearedge.predict import check_steps, shift_from_reference
+from nearedge.predict import shift_from_reference
 from nearedge.series import Options, Record, Results, Summary, find_files, predict_series
 from nearedge.spectra import read_spectra
+from nearedge.spectra.prepare import check_steps
 
 Form = Literal["text", "json", "csv"]
 
@@ -58,9 +59,7 @@ def options_of(
             raise UsageError(
                 f"--reference {reference}: holds {len(spectra)} spectra; give a file with one"
             )
-        shift = shift_from_reference(
-            spectra[0], load_model(model_folder(model)), reference_edge
-        )
+        shift = shift_from_reference(spectra[0], load_model(model_folder(model)), reference_edge)
     predicting = {"skip": tuple(skip), "background": background, "shift_eV": shift}
     return Options(
         reading={} if columns is None else {"columns": columns},

@@ -54,8 +54,8 @@ class Shifts:
         """Find the shift that all files share, from some of them."""
         if self._given or None in self.table:
             return
-        chosen = np.unique(np.linspace(0, len(files) - 1, _PLACES * 4).astype(int))
-        self._find(None, [(files[place], 0) for place in chosen])
+        chosen = {round(place) for place in np.linspace(0, len(files) - 1, _PLACES * 4)}
+        self._find(None, [(files[place], 0) for place in sorted(chosen)])
 
     def find_for(self, path: str) -> None:
         """Find the shift of one large file, from spectra all over it."""

@@ -240,10 +240,11 @@ def composition_of(answer: Prediction) -> dict[str, tuple[float, float, float]]:
     """
     composition = getattr(answer, "composition", None) or {}
     intervals = composition.get("intervals") or {}
-    return {
-        label: (float(share), *map(float, intervals.get(label) or (np.nan, np.nan)))
-        for label, share in (composition.get("fractions") or {}).items()
-    }
+    found = {}
+    for label, share in (composition.get("fractions") or {}).items():
+        low, high = intervals.get(label) or (np.nan, np.nan)
+        found[label] = (float(share), float(low), float(high))
+    return found
 
 
 def seconds(time: Any) -> float:
