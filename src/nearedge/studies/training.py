@@ -14,6 +14,7 @@ import numpy as np
 from nearedge.library import library_info, open_library
 from nearedge.mixtures import load_sites
 from nearedge.models import save_model
+from nearedge.models.bands import class_bands
 from nearedge.models.method import DEFAULT, fit_classifier, fit_composition, fit_regressor
 from nearedge.studies.assessment import assess_library
 from nearedge.uncertainty import (
@@ -97,6 +98,7 @@ def train_model(
                 float(f"{value:.5g}") for value in library["intensity"].values.mean(axis=0)
             ],
         },
+        "bands": class_bands(sites.intensity, sites.environment, sites.labels),
         "held_out": assessment,
         "versions": {name: version(name) for name in ("nearedge", "jax", "numpy")},
         "coverage_kind": calibration.coverage_kind(DEFAULT_COVERAGE),
