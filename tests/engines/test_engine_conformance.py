@@ -13,6 +13,7 @@ from ase.build import bulk
 from nearedge.engines import SiteSpectrum, describe_site
 from nearedge.engines.conformance import CHECKS, Case, failures
 from nearedge.engines.feff import Feff
+from nearedge.engines.gpaw import Gpaw
 from nearedge.errors import EngineError
 
 
@@ -47,12 +48,39 @@ def feff_case() -> Case:
     )
 
 
+def needs_gpaw() -> None:
+    """`make test-all` does not install GPAW, so its absence is no failure under CI either."""
+    try:
+        Gpaw().version()
+    except EngineError as error:
+        pytest.skip(str(error))
+
+
+def gpaw_case() -> Case:
+    """Li2O with two kinds of oxygen, on a coarse grid."""
+    settings = {"grid_spacing_A": 0.3, "mesh_length_A": 6.0}
+    cell = {"cell": [4.4, 4.5, 4.6], "pbc": True}
+    structure = Atoms(
+        "OLi2O", [[0, 0, 0], [1.2, 1.2, 1.1], [-1.2, 1.2, 1.2], [2.4, 0.3, 2.3]], **cell
+    )
+    return Case(
+        Gpaw(**settings),
+        structure,
+        sites=(3, 0),
+        broken_structure=structure,
+        broken_site=3,
+        broken_engine=Gpaw(**settings, max_iterations=2),
+        words="Did not converge!",
+    )
+
+
 CASES = {
     "toy": lambda: toy_case("toy"),
     "toy-structure": lambda: toy_case("toy-structure"),
     "feff": feff_case,
+    "gpaw": gpaw_case,
 }
-SLOW = {"feff"}
+SLOW = {"feff", "gpaw"}
 
 
 @pytest.mark.parametrize(
@@ -60,6 +88,8 @@ SLOW = {"feff"}
     [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in CASES],
 )
 def test_engine_conforms(name, tmp_path):
+    if name == "gpaw":
+        needs_gpaw()
     assert failures(CASES[name](), tmp_path) == []
 
 
