@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 # What runs the program, and changes no spectrum.
 _RUNNING = ("python", "timeout_s")
+_TABLES = ("magnetic_moments", "hubbard_eV", "hubbard_states_eV")
 _LIMITS: Mapping[str, tuple[float, float]] = {
     "grid_spacing_A": (0.1, 0.35),
     "smearing_eV": (0.001, 1.0),
@@ -34,6 +35,7 @@ _LIMITS: Mapping[str, tuple[float, float]] = {
     "density_tolerance": (1e-8, 1e-1),
     "hole_radius_A": (0.0, 0.6),
     "core_level_factor": (0.0, 3.0),
+    "lifetime_eV": (0.05, 5.0),
     "broadening_eV": (0.05, 5.0),
     "broadening_slope": (0.0, 1.0),
     "timeout_s": (0.01, 1e6),
@@ -70,7 +72,10 @@ class Gpaw:
     magnetic_moments
         Starting moment by element, in Bohr magnetons; without any, spins are not distinguished.
     hubbard_eV
-        U on the d states by element.
+        U on the d states by element, for the density.
+    hubbard_states_eV
+        U for the states of the spectra, in the density that `hubbard_eV` gave; for elements that
+        are not named, the same.
     smearing_eV
         Width of the Fermi-Dirac occupations.
     mesh_length_A, scf_mesh_length_A
@@ -85,6 +90,8 @@ class Gpaw:
         Radius of the shell on which the electron sits that screens the core hole; 0 for no hole.
     core_level_factor
         Factor of the core-level shifts.
+    lifetime_eV
+        Half width at half maximum of the Lorentzian.
     broadening_eV, broadening_slope
         FWHM of the Gaussian at the band minimum, and its growth per eV above.
     timeout_s
@@ -107,6 +114,7 @@ class Gpaw:
     grid_spacing_A: float = 0.22
     magnetic_moments: _Table = field(default_factory=dict)
     hubbard_eV: _Table = field(default_factory=dict)
+    hubbard_states_eV: _Table = field(default_factory=dict)
     smearing_eV: float = 0.1
     mesh_length_A: float = 12.0
     scf_mesh_length_A: float = 0.0
@@ -115,6 +123,7 @@ class Gpaw:
     density_tolerance: float = 1e-4
     hole_radius_A: float = 0.0
     core_level_factor: float = 1.0
+    lifetime_eV: float = 0.4
     broadening_eV: float = 0.8
     broadening_slope: float = 0.1
     timeout_s: float = 14400.0
@@ -122,7 +131,8 @@ class Gpaw:
     name: ClassVar[str] = "gpaw"
     per: ClassVar[Literal["site", "structure"]] = "structure"
     native_broadening: ClassVar[str] = (
-        "Gaussian of broadening_eV FWHM at the band minimum, broadening_slope eV wider per eV above"
+        "Lorentzian of half width lifetime_eV; Gaussian of FWHM broadening_eV at the band minimum, "
+        "broadening_slope eV wider per eV above"
     )
 
     def __post_init__(self) -> None:
@@ -130,13 +140,19 @@ class Gpaw:
             value = getattr(self, setting)
             if not low <= value <= high:
                 raise UsageError(f"engine 'gpaw': {setting} = {value}; give {low:g} to {high:g}")
-        for setting in ("magnetic_moments", "hubbard_eV"):
+        for setting in _TABLES:
             table = getattr(self, setting)
             if not isinstance(table, Mapping) or not all(
                 type(value) in (int, float) for value in table.values()
             ):
                 raise UsageError(
                     f"engine 'gpaw': {setting} = {table!r}; give a table such as {{Fe = 4.0}}"
+                )
+        for element in self.hubbard_states_eV:
+            if not self.hubbard_eV.get(element):
+                raise UsageError(
+                    f"engine 'gpaw': hubbard_states_eV names {element}, which has no U in "
+                    f"hubbard_eV; add it there"
                 )
 
     def version(self) -> str:
@@ -180,6 +196,9 @@ class Gpaw:
             "pbc": [bool(periodic) for periodic in structure.pbc],
             "magnetic_moments": moments,
             "hubbard_eV": {e: float(u) for e, u in self.hubbard_eV.items() if e in present and u},
+            "hubbard_states_eV": {
+                e: float(u) for e, u in self.hubbard_states_eV.items() if e in present
+            },
             "absorber": element,
             "absorber_number": int(structure.numbers[list(structure.symbols).index(element)]),
             **{
@@ -218,6 +237,7 @@ class Gpaw:
                 site,
                 edge_eV(element, edge),
                 self.core_level_factor,
+                self.lifetime_eV,
                 self.broadening_eV,
                 self.broadening_slope,
             )

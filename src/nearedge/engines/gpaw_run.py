@@ -137,6 +137,6 @@ def last_words(log: str) -> str:
 def _advice(log: str) -> str:
     if "Did not converge" in log:
         return "raise max_iterations, or lower mixing"
-    if "setup" in log or "basis set file" in log:
+    if "Could not find required" in log:
         return "make the missing file as docs/engines/gpaw.md says"
     return "look at the structure and the settings"

@@ -15,8 +15,6 @@ from nearedge.errors import EngineError
 
 # Relative to the lowest unoccupied state; wide enough for a library's axis after any shift.
 _START_EV, _STOP_EV, _STEP_EV = -12.0, 40.0, 0.05
-# Sharp enough to leave the shape to the Gaussian, wide against the grid.
-_LIFETIME_EV = 0.1
 
 
 @dataclass(frozen=True)
@@ -87,6 +85,7 @@ def site_spectrum(
     site: int,
     edge_energy_eV: float,
     core_level_factor: float,
+    lifetime_eV: float,
     broadening_eV: float,
     broadening_slope: float,
 ) -> SiteSpectrum:
@@ -105,17 +104,18 @@ def site_spectrum(
         Photon energy at the edge.
     core_level_factor
         Factor of the core-level shift.
+    lifetime_eV
+        Half width at half maximum of the Lorentzian.
     broadening_eV, broadening_slope
-        FWHM at the band minimum and its growth per eV.
+        FWHM of the Gaussian at the band minimum and its growth per eV.
     """
     from ase.units import Bohr, alpha
 
     place = int(np.flatnonzero(states.absorbers == site)[0])
     grid_eV = np.arange(_START_EV, _STOP_EV, _STEP_EV)
     zero_eV = states.lowest_unoccupied_eV
-    sharp = _with_hole(states, place, grid_eV + zero_eV) if states.hole_eV.any() else None
-    if sharp is None:
-        sharp = _without_hole(states, place, grid_eV + zero_eV)
+    of_states = _with_hole if states.hole_eV.any() else _without_hole
+    sharp = of_states(states, place, grid_eV + zero_eV, lifetime_eV)
     fwhm_eV = broadening_eV + broadening_slope * np.maximum(grid_eV, 0.0)
     strength = _broadened(sharp, grid_eV, fwhm_eV)
     photon_eV = edge_energy_eV + grid_eV
@@ -126,7 +126,7 @@ def site_spectrum(
 
 
 def _without_hole(
-    states: States, place: int, energy_eV: Float[np.ndarray, " energy"]
+    states: States, place: int, energy_eV: Float[np.ndarray, " energy"], lifetime_eV: float
 ) -> Float[np.ndarray, " energy"]:
     """Squared dipole elements per eV (bohr^2/eV) of the unoccupied states, mean over directions."""
     result = np.zeros(len(energy_eV))
@@ -136,11 +136,12 @@ def _without_hole(
         amplitude = states.projection[run, place][free] @ states.dipole_bohr.T
         strength = weight * (np.abs(amplitude) ** 2).mean(axis=1)
         result += _on_grid(level_eV[free], strength, energy_eV)
-    return result
+    distance = energy_eV[:, None] - energy_eV[None, :]
+    return (lifetime_eV / np.pi / (distance**2 + lifetime_eV**2)) @ result * _STEP_EV
 
 
 def _with_hole(
-    states: States, place: int, energy_eV: Float[np.ndarray, " energy"]
+    states: States, place: int, energy_eV: Float[np.ndarray, " energy"], lifetime_eV: float
 ) -> Float[np.ndarray, " energy"]:
     """The same for an electron in the field of this site's hole, kept out of occupied states.
 
@@ -151,7 +152,7 @@ def _with_hole(
     waves = states.hole_eV.shape[0]
     result = np.zeros(len(energy_eV))
     # Linear response at all grid points at once: 1 / (E - level + i gamma).
-    kernel = 1.0 / (energy_eV[:, None] - energy_eV[None, :] + 1j * _LIFETIME_EV)
+    kernel = 1.0 / (energy_eV[:, None] - energy_eV[None, :] + 1j * lifetime_eV)
     for spin in np.unique(states.spin):
         runs = np.flatnonzero(states.spin == spin)
         share = states.weights[runs] / states.weights[runs].sum()

@@ -131,7 +131,7 @@ def converge(atoms: Any, job: dict[str, Any], folder: Path) -> Any:
 def unoccupied_states(atoms: Any, converged: Any, job: dict[str, Any]) -> dict[str, np.ndarray]:
     """Projections of all states on the absorbers, at k-points of their own in one fixed density."""
     from gpaw.old.calculator import GPAW
-    from gpaw.utilities import unpack_hermitian
+    from gpaw.utilities import unpack_density, unpack_hermitian
     from gpaw.utilities.partition import AtomPartition
     from grid import Blocks
     from scipy.linalg import eigh
@@ -143,6 +143,18 @@ def unoccupied_states(atoms: Any, converged: Any, job: dict[str, Any]) -> dict[s
     ranks = wfs.gd.get_ranks_from_positions(calculator.spos_ac)
     wfs.set_positions(calculator.spos_ac, AtomPartition(wfs.gd.comm, ranks, name="gd"))
     hamiltonian = converged.hamiltonian
+    inside = [
+        np.array([unpack_hermitian(dh_p) for dh_p in hamiltonian.dH_asp[atom]])
+        for atom in range(len(atoms))
+    ]
+    for atom, symbol in enumerate(atoms.symbols):
+        if symbol in job["hubbard_states_eV"]:
+            # The correction is linear in U: this puts another U in the place of the density's.
+            setup = converged.wfs.setups[atom]
+            d_sii = unpack_density(converged.density.D_asp[atom])
+            _, of_density = setup.hubbard_u.calculate(setup, d_sii)
+            ratio = job["hubbard_states_eV"][symbol] / job["hubbard_eV"][symbol]
+            inside[atom] += (ratio - 1.0) * of_density
     absorbers = [i for i, z in enumerate(job["numbers"]) if z == job["absorber_number"]]
     spins = converged.wfs.nspins
     energies, projections, weights = [], [], []
@@ -153,7 +165,7 @@ def unoccupied_states(atoms: Any, converged: Any, job: dict[str, Any]) -> dict[s
             matrix = blocks.potential_matrix(hamiltonian.vt_sG[spin]) + wfs.T_qMM[q]
             for atom in range(len(atoms)):
                 p_Mi = wfs.P_aqMi[atom][q]
-                matrix += p_Mi @ unpack_hermitian(hamiltonian.dH_asp[atom][spin]) @ p_Mi.conj().T
+                matrix += p_Mi @ inside[atom][spin] @ p_Mi.conj().T
             energy, vectors = eigh(matrix, wfs.S_qMM[q], check_finite=False, overwrite_a=True)
             coefficients = vectors.T.conj()
             projections.append([coefficients @ wfs.P_aqMi[atom][q] for atom in absorbers])
@@ -167,7 +179,9 @@ def unoccupied_states(atoms: Any, converged: Any, job: dict[str, Any]) -> dict[s
         "weights": np.array(weights),
         "spin": np.array([s for _ in points for s in range(spins)]),
         "absorbers": np.array(absorbers),
-        "fermi_eV": np.array(converged.wfs.fermi_levels[0] * _HARTREE_EV),
+        "fermi_eV": np.array(
+            fermi_level(np.array(energies), np.array(weights), converged.wfs.nvalence) * _HARTREE_EV
+        ),
         "core_potential_eV": core_potentials_eV(converged, absorbers),
         "dipole_bohr": dipole_integrals(setup),
         "hole_eV": hole_matrix(setup, job["hole_radius_A"]) * _HARTREE_EV,
@@ -175,6 +189,15 @@ def unoccupied_states(atoms: Any, converged: Any, job: dict[str, Any]) -> dict[s
         if spins == 2
         else np.zeros(len(atoms)),
     }
+
+
+def fermi_level(energies: np.ndarray, weights: np.ndarray, electrons: float) -> float:
+    """Middle between the last filled and the first empty state of all runs (run, state)."""
+    flat = energies.ravel()
+    order = np.argsort(flat)
+    filled = np.cumsum(np.repeat(weights, energies.shape[1])[order])
+    last = int(np.searchsorted(filled, electrons - 1e-6))
+    return 0.5 * float(flat[order[last]] + flat[order[last + 1]])
 
 
 def dipole_integrals(setup: Any) -> np.ndarray:
