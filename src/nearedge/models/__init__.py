@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     from nearedge.models.network import Architecture, initial_parameters, outputs, softmax
     from nearedge.models.preprocessing import Preprocessing, fit_preprocessing, unit_mean
     from nearedge.models.settings import PAPER_CLASSIFIER, PAPER_REGRESSOR, TrainingSettings
-    from nearedge.models.store import Model, load_model, save_model
+    from nearedge.models.store import Attachment, Model, load_model, save_model
     from nearedge.models.training import Trained, fresh_state, train
 
 _MODULE_OF = {
     "PAPER_CLASSIFIER": "settings",
     "PAPER_REGRESSOR": "settings",
     "Architecture": "network",
+    "Attachment": "store",
     "ClassifierEnsemble": "ensemble",
     "Examples": "examples",
     "Model": "store",
@@ -48,6 +49,7 @@ __all__ = [
     "PAPER_CLASSIFIER",
     "PAPER_REGRESSOR",
     "Architecture",
+    "Attachment",
     "ClassifierEnsemble",
     "Examples",
     "Model",

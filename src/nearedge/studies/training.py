@@ -14,8 +14,17 @@ import numpy as np
 from nearedge.library import library_info, open_library
 from nearedge.mixtures import load_sites
 from nearedge.models import save_model
-from nearedge.models.method import DEFAULT, fit_classifier, fit_regressor
+from nearedge.models.method import DEFAULT, fit_classifier, fit_composition, fit_regressor
 from nearedge.studies.assessment import assess_library
+from nearedge.uncertainty import (
+    DEFAULT_COVERAGE,
+    answer_out_of_fold,
+    calibrate,
+    fit_detector,
+    fit_distance,
+    seen_spectra,
+    to_attachment,
+)
 
 if TYPE_CHECKING:
     import xarray
@@ -50,8 +59,17 @@ def train_model(
     assessment = assess_library(library, seed=seed, progress=progress)
     sites = load_sites(library, DEFAULT.grid)
     everything = np.arange(len(sites.group))
+    known = answer_out_of_fold(DEFAULT, sites, seed, progress=progress)
     classifier = fit_classifier(DEFAULT, sites, everything, seed)
     regressor = fit_regressor(DEFAULT, sites, everything, seed)
+    composition = fit_composition(DEFAULT, sites, everything, seed)
+    calibration = calibrate(
+        known,
+        fit_distance(sites.intensity),
+        fit_detector(
+            seen_spectra(DEFAULT, sites, everything, seed), classifier.ensemble_, DEFAULT.grid
+        ),
+    )
     summary = library_info(library_path)
     info = {
         "absorber": library["absorber"].attrs["labels"][0],
@@ -81,10 +99,15 @@ def train_model(
         },
         "held_out": assessment,
         "versions": {name: version(name) for name in ("nearedge", "jax", "numpy")},
+        "coverage_kind": calibration.coverage_kind(DEFAULT_COVERAGE),
         "seed": seed,
     }
-    estimators = {"classifier": classifier, "regressor": regressor}
-    save_model(out, estimators, info, _card(info))
+    estimators = {
+        "classifier": classifier,
+        "regressor": regressor,
+        "composition": composition,
+    }
+    save_model(out, estimators, info, _card(info), to_attachment(calibration))
     return info
 
 
