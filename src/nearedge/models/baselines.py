@@ -26,7 +26,7 @@ from sklearn.svm import SVC, SVR
 
 from nearedge.models.preprocessing import features
 
-Folds = Sequence[tuple[Int[np.ndarray, " fitted"], Int[np.ndarray, " scored"]]]
+Folds = Sequence[tuple[Int[np.ndarray, " _"], Int[np.ndarray, " _"]]]
 
 # Equal widths in the scaled inputs: SVC's own "scale" is 1 / (number of points) there.
 _KERNELS = ("scale", 0.002, 0.02)
