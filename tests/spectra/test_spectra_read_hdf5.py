@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ import numpy as np
 import pytest
 
 from nearedge.errors import NearedgeError, UsageError
-from nearedge.spectra import iter_blocks, read_spectra
+from nearedge.spectra import _isolated, iter_blocks, read_spectra
 
 ENERGY_EV = np.linspace(525.0, 560.0, 141)
 RNG = np.random.default_rng(5)
@@ -147,3 +149,77 @@ def test_datasets_can_be_named(tmp_path):
     np.testing.assert_array_equal([s.intensity for s in spectra], STACK)
     with pytest.raises(UsageError, match="no dataset of numbers called '/b/d'"):
         read_spectra(path, columns="/a/axis,/b/d")
+
+
+def test_other_files_are_not_followed(tmp_path):
+    other = tmp_path / "other.h5"
+    with h5py.File(other, "w") as file:
+        file["mu"] = STACK
+
+    def link(file: h5py.File) -> None:
+        file["energy"] = ENERGY_EV
+        file["mu"] = h5py.ExternalLink(str(other), "/mu")
+
+    with pytest.raises(NearedgeError, match="no spectra found"):
+        read_spectra(write(tmp_path, link))
+
+    def virtual(file: h5py.File) -> None:
+        file["energy"] = ENERGY_EV
+        layout = h5py.VirtualLayout(shape=STACK.shape, dtype="f8")
+        layout[:] = h5py.VirtualSource(str(other), "mu", shape=STACK.shape)
+        file.create_virtual_dataset("mu", layout)
+
+    with pytest.raises(NearedgeError, match="/mu lie in other files"):
+        read_spectra(write(tmp_path, virtual))
+
+
+def test_absurd_shapes_are_refused(tmp_path):
+    def chunks(file: h5py.File) -> None:
+        file["energy"] = ENERGY_EV
+        file.create_dataset("mu", shape=(10**9, 141), chunks=(10**6, 141), dtype="f8")
+
+    with pytest.raises(NearedgeError, match="chunks of 1128 MB"):
+        read_spectra(write(tmp_path, chunks))
+
+    def long(file: h5py.File) -> None:
+        file.create_dataset("energy", shape=(10**9,), chunks=(10**4,), dtype="f8")
+        file.create_dataset("mu", shape=(3, 10**9), chunks=(1, 10**4), dtype="f8")
+
+    with pytest.raises(NearedgeError, match="1000000000 energies are no spectrum"):
+        read_spectra(write(tmp_path, long))
+
+    def many(file: h5py.File) -> None:
+        file["energy"] = ENERGY_EV
+        file.create_dataset("mu", shape=(10**8, 141), chunks=(500, 141), dtype="f4")
+
+    path = write(tmp_path, many)
+    with pytest.raises(NearedgeError, match="read the file with iter_blocks"):
+        read_spectra(path)
+    assert next(iter_blocks(path, start=10**8 - 3)).scans[-1] == str(10**8)
+
+
+def test_a_helper_that_dies_costs_one_file(tmp_path, monkeypatch):
+    started = []
+    begin = _isolated._helper
+    monkeypatch.setattr(_isolated, "_helper", lambda: started.append(begin()) or started[-1])
+    path = write(tmp_path, lambda file: file.update(energy=ENERGY_EV, mu=np.tile(STACK, (400, 1))))
+    reading = iter_blocks(path, size=100)
+    next(reading)
+    started[0].kill()
+    started[0].wait()
+    with pytest.raises(NearedgeError, match="the file is damaged: reading it crashed"):
+        list(reading)
+    assert len(read_spectra(write(tmp_path, stack))) == 23
+
+
+def test_reading_text_loads_no_library_of_another_format(tmp_path):
+    path = tmp_path / "a.dat"
+    path.write_text("".join(f"{e} 1\n" for e in ENERGY_EV))
+    program = (
+        "import sys; from nearedge import read_spectra; read_spectra(sys.argv[1]); "
+        "print([m for m in ('h5py', 'rexafs', 'rsciio', 'dask', 'xarray') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"

@@ -21,7 +21,7 @@ from nearedge.spectra.text import (
 
 # A text of this size holds five million numbers; stacks beyond it belong into HDF5, which streams.
 MAXIMUM_BYTES = 64 * 10**6
-_MOST_LINES = 2_000_000
+_MOST_LINES = 1_000_000
 _HEAD_BYTES = 4096
 _MOST_COMMENTS = 300
 _GZIP = b"\x1f\x8b"
