@@ -11,10 +11,18 @@ import numpy as np
 from jaxtyping import Float
 
 from nearedge.errors import NearedgeError
-from nearedge.spectra import EnergyGrid, Spectrum, is_near_edge, resample
-from nearedge.spectra.matching import ShiftEstimate, match
-from nearedge.spectra.prepare import Prepared, prepare
-from nearedge.spectra.reference import Reference, load_reference
+from nearedge.spectra import (
+    EnergyGrid,
+    Prepared,
+    Reference,
+    ShiftEstimate,
+    Spectrum,
+    is_near_edge,
+    load_reference,
+    match,
+    prepare,
+    resample,
+)
 
 if TYPE_CHECKING:
     from nearedge.models import Model

@@ -15,9 +15,16 @@ from nearedge._answering import TYPICAL_FWHM_EV, average_answers, sensitivities
 from nearedge._measured import Handling, NoAnswer, Stack, align, inputs, nodes
 from nearedge.data import DEFAULT_MODEL, model_folder
 from nearedge.errors import NearedgeError, UsageError
-from nearedge.spectra import EnergyGrid, Spectrum, read_spectra, resample
-from nearedge.spectra.matching import ShiftEstimate, known_shift
-from nearedge.spectra.prepare import PREPARATION_STEPS, check_steps
+from nearedge.spectra import (
+    PREPARATION_STEPS,
+    EnergyGrid,
+    ShiftEstimate,
+    Spectrum,
+    check_steps,
+    known_shift,
+    read_spectra,
+    resample,
+)
 from nearedge.uncertainty.answers import Answers
 
 if TYPE_CHECKING:

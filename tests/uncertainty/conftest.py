@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nearedge.models import softmax
-from nearedge.uncertainty import OutOfFold
+from nearedge.uncertainty import OutOfFold, SiteAnswers, UnitAnswers
 
 CLASSES = ("0 Fe", "1 Fe", "2 Fe")
 
@@ -20,27 +20,31 @@ def imaginary(groups: int, sites: int, seed: int, group_by: str = "trajectory") 
     logits += 0.3 * rng.normal(size=(groups, 3))[group]
     # The model thinks that all classes are equally frequent, and thrice too sure.
     probabilities = softmax(3.0 * logits)
-    size = np.tile(rng.integers(1, 71, size=sites), groups)
+    size = np.tile(np.where(np.arange(sites) % 3, rng.integers(2, 71, size=sites), 1), groups)
     distance = size**-0.5 * rng.uniform(0.8, 1.2, size=len(group))
     true = rng.uniform(0, 4, size=len(group))
     error = 0.8 * rng.normal(size=len(group)) * size**-0.5 + 0.1 * rng.normal(size=groups)[group]
+    fractions = rng.dirichlet(np.ones(3), size=len(group))
     return OutOfFold(
         classes=CLASSES,
         group_by=group_by,
-        group=group,
-        fold=group,
-        environment=environment,
-        probabilities=probabilities,
-        unit_group=group,
-        unit_fold=group,
-        size=size,
-        weight=np.ones(len(group)),
-        true=true,
-        predicted=true + error,
-        distance=distance,
+        sites=SiteAnswers(group, group, environment, np.zeros(len(group), bool), probabilities),
+        units=UnitAnswers(
+            group=group,
+            fold=group,
+            size=size,
+            changed=np.zeros(len(group), bool),
+            weight=np.ones(len(group)),
+            coordination=true,
+            predicted=true + error,
+            fractions=fractions,
+            composition=softmax(np.log(fractions) + 0.3 * rng.normal(size=fractions.shape)),
+            distance=distance,
+            novelty=rng.normal(size=(len(group), 4)) + 0.3 * rng.normal(size=(groups, 4))[group],
+        ),
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_answers():
     return imaginary

@@ -219,6 +219,7 @@ def reproduce(
         Every sweep, five seeds.
     """
     from nearedge.cli.show import print_json, print_table, progress_bar
+    from nearedge.compute import local_executor
     from nearedge.data import embedded_library
     from nearedge.errors import UsageError
     from nearedge.studies import reproduce as run
@@ -226,8 +227,8 @@ def reproduce(
     if quick and full:
         raise UsageError("--quick and --full exclude each other; give one of them")
     extent = "quick" if quick else "full" if full else "default"
-    with progress_bar() as progress:
-        results = run(library or embedded_library(), out, extent, progress)
+    with local_executor() as executor, progress_bar() as progress:
+        results = run(library or embedded_library(), out, extent, executor, progress)
     if output.json:
         print_json(results)
         return
@@ -293,10 +294,18 @@ def assess(
     import json
 
     from nearedge.cli.show import print_json, progress_bar
+    from nearedge.compute import local_executor
     from nearedge.studies import assess as run
 
-    with progress_bar() as progress:
-        result = run(library, group_by=group_by, folds=folds, seed=seed, progress=progress)
+    with local_executor() as executor, progress_bar() as progress:
+        result = run(
+            library,
+            group_by=group_by,
+            folds=folds,
+            seed=seed,
+            executor=executor,
+            progress=progress,
+        )
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         (out / "assessment.json").write_text(json.dumps(result, indent=2) + "\n")
@@ -308,6 +317,7 @@ def assess(
 
 def _show_assessment(result: dict[str, Any]) -> None:
     from nearedge.cli.show import print_table
+    from nearedge.studies.tables import audit_table, winners
 
     classifier, regressor = result["classifier"]["held_out"], result["regressor"]["held_out"]
     rows = [
@@ -331,8 +341,10 @@ def _show_assessment(result: dict[str, Any]) -> None:
         rows,
     )
     print(f"macro-F1 of nearedge: {classifier['macro_f1']:.3f}")
-    for what, share in result["audit"].items():
-        print(f"audit: {what.replace('_', ' ')}: {share:.0%}")
+    audit = audit_table(result["audit"])
+    print_table(audit.title, audit.header, audit.rows)
+    for line in winners(classifier, regressor):
+        print(f"- {line}")
 
 
 @app.command

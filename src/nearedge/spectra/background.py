@@ -33,7 +33,7 @@ _FEWEST_POINTS = 3
 _SOFT_EV = 1000.0
 _POST_SOFT_EV = 60.0
 _POST_HARD_EV = 800.0
-_POST_START_EV = 150.0
+_POST_START_EV = 25.0
 
 
 @dataclass(frozen=True)

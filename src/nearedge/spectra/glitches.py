@@ -26,7 +26,7 @@ def glitches(
     """Find single points that no neighbour supports.
 
     A point is a glitch if it lies off the line between its two neighbours by more than ten times
-    the median of that distance around it, by more than half the range that the two neighbours on
+    the median of that distance around it and in the whole spectrum, by more than half the range that the two neighbours on
     each side span, and by more than 2 % of the range of the whole spectrum. Of a spectrum with
     more than 2 % such points none is called a glitch: that is noise. The outermost two points on
     each side are never judged.
@@ -73,7 +73,10 @@ def glitches(
     *rows, points = np.nonzero(suspects)
     centre = points + 2
     around = np.clip(centre[:, None] + np.arange(-_AROUND, _AROUND + 1), 1, energy_eV.size - 2)
-    scatter = np.median(distance[(*(row[:, None] for row in rows), around)], axis=1)
+    # Twenty points alone may look quieter than they are.
+    usual = np.median(distance, axis=-1)[tuple(rows)]
+    nearby = np.median(distance[(*(row[:, None] for row in rows), around)], axis=1)
+    scatter = np.maximum(usual, nearby)
     place = (*rows, centre)
     found[place] = distance[place] > _SCATTERS * scatter
     # The neighbours of a spike lie off their line too, by about half as much, towards the other

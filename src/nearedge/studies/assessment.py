@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,12 +22,14 @@ from nearedge.mixtures import (
 from nearedge.models import load_model
 from nearedge.models.method import DEFAULT
 from nearedge.spectra import PAPER_GRID, EnergyGrid
+from nearedge.studies.classical import ask
 from nearedge.studies.held_out import (
     ClassifierAnswers,
     RegressorAnswers,
+    Split,
+    classical_questions,
     classifier_answers,
     regressor_answers,
-    split_examples,
 )
 from nearedge.studies.paper import train_networks
 from nearedge.studies.scores import accuracy, macro_f1, regression_scores
@@ -44,6 +47,7 @@ def assess(
     group_by: GroupBy | None = None,
     folds: int | None = None,
     seed: int = 0,
+    executor: Executor | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Cross-validate nearedge's method, the paper's network and the baselines on whole groups.
@@ -60,6 +64,8 @@ def assess(
         Number of folds, by default 5 or the number of groups if that is less.
     seed
         Of the folds, the mixtures and the training.
+    executor
+        Where the classical baselines run; None for here, one after the other.
     progress
         Called with (what, done, in all).
 
@@ -70,7 +76,9 @@ def assess(
         ``sites``, ``classes`` and ``seed``.
     """
     library = open_library(library_path).load()
-    return assess_library(library, group_by=group_by, folds=folds, seed=seed, progress=progress)
+    return assess_library(
+        library, group_by=group_by, folds=folds, seed=seed, executor=executor, progress=progress
+    )
 
 
 def assess_library(
@@ -79,6 +87,7 @@ def assess_library(
     group_by: GroupBy | None = None,
     folds: int | None = None,
     seed: int = 0,
+    executor: Executor | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Do what `assess` does for a library that is open already."""
@@ -89,23 +98,28 @@ def assess_library(
     if not 2 <= folds <= groups:
         raise UsageError(f"--folds {folds}: give 2 to {groups}, the number of groups")
     splits = group_folds(sites.group, folds, seed, classes=sites.environment)
-    labels = np.array(sites.labels)
     networks = {
         task: _paper_networks(paper_sites, splits, task, seed)
         for task in ("classifier", "regressor")
     }
     classifiers: list[ClassifierAnswers] = []
     regressors: list[RegressorAnswers] = []
-    for fold, (train, test) in enumerate(splits):
-        answers = classifier_answers(DEFAULT, sites, paper_sites, train, test, seed + fold)
+    parts = [Split(sites, *rows, seed + fold) for fold, rows in enumerate(splits)]
+    questions = [question for split in parts for question in classical_questions(split)]
+    classical = ask(
+        questions,
+        executor,
+        None if progress is None else lambda *done: progress("baselines", *done),
+    )
+    for fold, split in enumerate(parts):
         network, _ = networks["classifier"][fold]
-        answers.baselines["paper"] = labels[network.codes(paper_sites.intensity[test])]
-        classifiers.append(answers)
-        numbers = regressor_answers(DEFAULT, sites, paper_sites, train, test, seed + fold)
+        paper = network.codes(paper_sites.intensity[split.test])
+        baselines = {**classical[2 * fold], "paper": paper}
+        classifiers.append(classifier_answers(DEFAULT, split, baselines))
         network, examples = networks["regressor"][fold]
-        mixtures = examples.mixtures["test"]
-        numbers.baselines["paper"] = network.outputs(mixtures.intensity)[:, 0].astype(float)
-        regressors.append(numbers)
+        paper = network.outputs(examples.mixtures["test"].intensity)[:, 0]
+        baselines = {**classical[2 * fold + 1], "paper": paper}
+        regressors.append(regressor_answers(DEFAULT, split, baselines))
         if progress is not None:
             progress("folds", fold + 1, folds)
     shared = [examples.shared for _, examples in networks["classifier"]]
@@ -176,7 +190,7 @@ def _paper_networks(
 ) -> list[tuple[Any, Any]]:
     """The paper's network for every fold, with the examples of the fold."""
     examples = [
-        split_examples(sites, train, test, task, seed + fold)
+        Split(sites, train, test, seed + fold).examples(task)
         for fold, (train, test) in enumerate(splits)
     ]
     outputs = len(sites.labels) if task == "classifier" else 1
@@ -202,7 +216,7 @@ def _all_mixtures(folds: Sequence[RegressorAnswers]) -> dict[str, Any]:
     """Scores over the mixtures of all folds together, the constant being each fold's own."""
     true = np.concatenate([fold.true for fold in folds])
     scores = RegressorAnswers(
-        predicted=np.concatenate([fold.predicted for fold in folds]).astype(float),
+        predicted=np.concatenate([fold.predicted for fold in folds]),
         true=true,
         training_mean=float(np.mean([fold.training_mean for fold in folds])),
         baselines={

@@ -15,13 +15,15 @@ from nearedge.library import library_info, open_library
 from nearedge.mixtures import load_sites
 from nearedge.models import save_model
 from nearedge.models.bands import class_bands
-from nearedge.models.method import DEFAULT, fit_classifier, fit_regressor
+from nearedge.models.method import DEFAULT, fit_classifier, fit_composition, fit_regressor
 from nearedge.studies.assessment import assess_library
 from nearedge.uncertainty import (
     DEFAULT_COVERAGE,
     answer_out_of_fold,
     calibrate,
+    fit_detector,
     fit_distance,
+    seen_spectra,
     to_attachment,
 )
 
@@ -59,9 +61,16 @@ def train_model(
     sites = load_sites(library, DEFAULT.grid)
     everything = np.arange(len(sites.group))
     known = answer_out_of_fold(DEFAULT, sites, seed, progress=progress)
-    calibration = calibrate(known, fit_distance(sites.intensity))
     classifier = fit_classifier(DEFAULT, sites, everything, seed)
     regressor = fit_regressor(DEFAULT, sites, everything, seed)
+    composition = fit_composition(DEFAULT, sites, everything, seed)
+    calibration = calibrate(
+        known,
+        fit_distance(sites.intensity),
+        fit_detector(
+            seen_spectra(DEFAULT, sites, everything, seed), classifier.ensemble_, DEFAULT.grid
+        ),
+    )
     summary = library_info(library_path)
     info = {
         "absorber": library["absorber"].attrs["labels"][0],
@@ -95,7 +104,11 @@ def train_model(
         "coverage_kind": calibration.coverage_kind(DEFAULT_COVERAGE),
         "seed": seed,
     }
-    estimators = {"classifier": classifier, "regressor": regressor}
+    estimators = {
+        "classifier": classifier,
+        "regressor": regressor,
+        "composition": composition,
+    }
     save_model(out, estimators, info, _card(info), to_attachment(calibration))
     return info
 

@@ -6,64 +6,86 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nearedge.uncertainty._saving import from_attachment, to_attachment
     from nearedge.uncertainty.answers import Answers, answer
-    from nearedge.uncertainty.calibration import (
-        DEFAULT_COVERAGE,
-        Calibration,
-        calibrate,
-        from_attachment,
-        to_attachment,
-    )
+    from nearedge.uncertainty.calibration import DEFAULT_COVERAGE, Calibration, calibrate
+    from nearedge.uncertainty.detector import Detector, fit_detector
     from nearedge.uncertainty.groups import LEAST_GROUPS, GroupCurve, group_curve
     from nearedge.uncertainty.intervals import Distance, Intervals, fit_distance, fit_intervals
-    from nearedge.uncertainty.out_of_fold import OutOfFold, answer_out_of_fold
+    from nearedge.uncertainty.novelty import NOVELTY_LEVEL, Novelty, fit_novelty
+    from nearedge.uncertainty.out_of_fold import (
+        OutOfFold,
+        SiteAnswers,
+        UnitAnswers,
+        answer_out_of_fold,
+        seen_spectra,
+    )
     from nearedge.uncertainty.probabilities import Scaling, fit_scaling
+    from nearedge.uncertainty.reasons import Correction
     from nearedge.uncertainty.sets import Sets, fit_sets
 
 # Making out-of-fold answers needs what trains models; a prediction must not wait for that to load.
 _MODULE_OF = {
     "DEFAULT_COVERAGE": "calibration",
     "LEAST_GROUPS": "groups",
+    "NOVELTY_LEVEL": "novelty",
     "Answers": "answers",
     "Calibration": "calibration",
+    "Correction": "reasons",
+    "Detector": "detector",
     "Distance": "intervals",
     "GroupCurve": "groups",
     "Intervals": "intervals",
+    "Novelty": "novelty",
     "OutOfFold": "out_of_fold",
     "Scaling": "probabilities",
     "Sets": "sets",
+    "SiteAnswers": "out_of_fold",
+    "UnitAnswers": "out_of_fold",
     "answer": "answers",
     "answer_out_of_fold": "out_of_fold",
     "calibrate": "calibration",
+    "fit_detector": "detector",
     "fit_distance": "intervals",
     "fit_intervals": "intervals",
+    "fit_novelty": "novelty",
     "fit_scaling": "probabilities",
     "fit_sets": "sets",
-    "from_attachment": "calibration",
+    "from_attachment": "_saving",
     "group_curve": "groups",
-    "to_attachment": "calibration",
+    "seen_spectra": "out_of_fold",
+    "to_attachment": "_saving",
 }
 
 __all__ = [
     "DEFAULT_COVERAGE",
     "LEAST_GROUPS",
+    "NOVELTY_LEVEL",
     "Answers",
     "Calibration",
+    "Correction",
+    "Detector",
     "Distance",
     "GroupCurve",
     "Intervals",
+    "Novelty",
     "OutOfFold",
     "Scaling",
     "Sets",
+    "SiteAnswers",
+    "UnitAnswers",
     "answer",
     "answer_out_of_fold",
     "calibrate",
+    "fit_detector",
     "fit_distance",
     "fit_intervals",
+    "fit_novelty",
     "fit_scaling",
     "fit_sets",
     "from_attachment",
     "group_curve",
+    "seen_spectra",
     "to_attachment",
 ]
 

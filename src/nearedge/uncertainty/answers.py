@@ -9,7 +9,10 @@ from jaxtyping import Bool, Float
 
 from nearedge.errors import UsageError
 from nearedge.models.store import Model
-from nearedge.uncertainty.calibration import DEFAULT_COVERAGE, CoverageKind, from_attachment
+from nearedge.uncertainty._saving import from_attachment
+from nearedge.uncertainty.calibration import DEFAULT_COVERAGE, Calibration, CoverageKind
+from nearedge.uncertainty.novelty import NOVELTY_LEVEL
+from nearedge.uncertainty.reasons import Correction, Reason, explain
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,13 +23,23 @@ class Answers:
     ----------
     probabilities
         Of the environments in the order of the model's classes, calibrated if the model is; shape
-        (n, class).
+        (n, class). NaN, as all numbers, for a spectrum whose mean intensity is not positive.
     in_set
         Which environments the prediction set of a spectrum holds; shape (n, class).
     mean, low, high
         Average coordination number and the ends of its interval; shape (n,).
+    composition, composition_low, composition_high
+        Fraction of sites in each environment, which sum to 1, and the ends of their intervals;
+        shape (n, class). None for a model without networks for it.
     p_value
-        Of the hypothesis that the spectrum is like the library's; shape (n,).
+        Of the hypothesis that the spectrum is of the library's kind; shape (n,).
+    novel
+        Whether it is not: p-values up to 0.05; shape (n,).
+    reasons
+        In words, for every novel spectrum; empty for the others.
+    corrections
+        What would make a novel spectrum like the library's, and what it would then be read as;
+        None where nothing does.
     coverage
         That sets and intervals are made for.
     coverage_kind
@@ -39,7 +52,13 @@ class Answers:
     mean: Float[np.ndarray, " n"]
     low: Float[np.ndarray, " n"] | None
     high: Float[np.ndarray, " n"] | None
+    composition: Float[np.ndarray, "n class"] | None
+    composition_low: Float[np.ndarray, "n class"] | None
+    composition_high: Float[np.ndarray, "n class"] | None
     p_value: Float[np.ndarray, " n"] | None
+    novel: Bool[np.ndarray, " n"] | None
+    reasons: tuple[str, ...] | None
+    corrections: tuple[Correction | None, ...] | None
     coverage: float | None
     coverage_kind: CoverageKind | None
 
@@ -47,7 +66,7 @@ class Answers:
 def answer(
     model: Model, intensity: Float[np.ndarray, "n energy"], coverage: float = DEFAULT_COVERAGE
 ) -> Answers:
-    """Answer with probabilities, prediction sets and intervals.
+    """Answer with probabilities, prediction sets, intervals, and a test for novelty.
 
     Parameters
     ----------
@@ -67,8 +86,7 @@ def answer(
     UsageError
         If the coverage is not between 0 and 1.
     NearedgeError
-        If spectra have another number of points than the grid, are not finite, or have no positive
-        mean.
+        If spectra have another number of points than the grid, or hold values that are not finite.
 
     Examples
     --------
@@ -81,21 +99,86 @@ def answer(
     """
     if not 0.0 < coverage < 1.0:
         raise UsageError(f"a coverage of {coverage} is not possible; give one between 0 and 1")
-    probabilities = model.classifier.predict_proba(intensity).astype(np.float64)
-    mean = model.regressor.predict(intensity).astype(np.float64)
-    if model.calibration is None:
-        return Answers(probabilities, None, mean, None, None, None, None, None)
-    calibration = from_attachment(model.calibration)
-    probabilities = calibration.scaling.apply(probabilities)
-    half = calibration.intervals.half_width(calibration.distance.of(intensity), coverage)
+    usable = intensity.mean(axis=1) > 0
+    # A spectrum that cannot be normalised must not take the answers of the others with it.
+    stand_in = np.where(usable[:, None], intensity, 1.0)
+    calibration = None if model.calibration is None else from_attachment(model.calibration)
+    mean = model.regressor.predict(stand_in).astype(np.float64)
+    mean[~usable] = np.nan
+    probabilities = _probabilities(model, calibration, stand_in)
+    probabilities[~usable] = np.nan
+    composition = None
+    if model.composition is not None:
+        composition = model.composition.predict_proba(stand_in).astype(np.float64)
+        composition /= composition.sum(axis=1, keepdims=True)
+        composition[~usable] = np.nan
+    if calibration is None:
+        return Answers(
+            probabilities,
+            in_set=None,
+            mean=mean,
+            low=None,
+            high=None,
+            composition=composition,
+            composition_low=None,
+            composition_high=None,
+            p_value=None,
+            novel=None,
+            reasons=None,
+            corrections=None,
+            coverage=None,
+            coverage_kind=None,
+        )
+    distance = calibration.distance.of(stand_in)
+    half = calibration.intervals.half_width(distance, coverage)
+    low = high = None
+    if composition is not None:
+        widths = [one.half_width(distance, coverage) for one in calibration.fractions]
+        low = np.clip(composition - np.stack(widths, axis=1), 0.0, 1.0)
+        high = np.clip(composition + np.stack(widths, axis=1), 0.0, 1.0)
+    in_set = np.zeros(probabilities.shape, bool)
+    in_set[usable] = calibration.sets.members(probabilities[usable], coverage)
+    p_value, reasons = _novelty(model, calibration, stand_in, usable)
     return Answers(
         probabilities=probabilities,
-        in_set=calibration.sets.members(probabilities, coverage),
+        in_set=in_set,
         mean=mean,
         # No coordination number is negative; a mean that is stays inside its interval.
         low=np.maximum(mean - half, np.minimum(mean, 0.0)),
         high=mean + half,
-        p_value=None,
+        composition=composition,
+        composition_low=low,
+        composition_high=high,
+        p_value=p_value,
+        novel=p_value <= NOVELTY_LEVEL,
+        reasons=tuple(reason.words for reason in reasons),
+        corrections=tuple(reason.correction for reason in reasons),
         coverage=coverage,
         coverage_kind=calibration.coverage_kind(coverage),
     )
+
+
+def _probabilities(
+    model: Model, calibration: Calibration | None, intensity: np.ndarray
+) -> np.ndarray:
+    probabilities = model.classifier.predict_proba(intensity).astype(np.float64)
+    return probabilities if calibration is None else calibration.scaling.apply(probabilities)
+
+
+def _novelty(
+    model: Model, calibration: Calibration, intensity: np.ndarray, usable: np.ndarray
+) -> tuple[np.ndarray, list[Reason]]:
+    """p-values, and reasons for the novel ones."""
+    novelty, classifier = calibration.novelty, model.classifier
+    scores = novelty.detector.scores(intensity, classifier)
+    p_value = novelty.p_value_of(scores)
+    p_value[~usable] = max(curve.beyond for curve in novelty.curves)
+    reasons = []
+    for row, p in enumerate(p_value):
+        if not usable[row]:
+            reasons.append(Reason("its mean intensity is not positive"))
+        elif p > NOVELTY_LEVEL:
+            reasons.append(Reason(""))
+        else:
+            reasons.append(explain(intensity[row], scores[row], novelty, classifier))
+    return p_value, reasons

@@ -1,4 +1,4 @@
-"""All that is fitted to answers on unseen groups, and how it travels with a model."""
+"""All that is fitted to answers on unseen groups."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from nearedge.models.store import Attachment
-from nearedge.uncertainty.groups import GroupCurve
+from nearedge.uncertainty.detector import Detector
 from nearedge.uncertainty.intervals import Distance, Intervals, fit_intervals
+from nearedge.uncertainty.novelty import Novelty, fit_novelty
 from nearedge.uncertainty.probabilities import Scaling, fit_scaling
 from nearedge.uncertainty.sets import Sets, fit_sets
 
@@ -31,6 +31,10 @@ class Calibration:
         Of the environments, in the order of the model's classes.
     distance, intervals
         Of the coordination number.
+    fractions
+        Intervals of the fraction of each environment; one per class.
+    novelty
+        Whether a spectrum is of the library's kind.
     group_by, groups
         What a calibration group is, and how many there were.
     """
@@ -39,6 +43,8 @@ class Calibration:
     sets: Sets
     distance: Distance
     intervals: Intervals
+    fractions: tuple[Intervals, ...]
+    novelty: Novelty
     group_by: str
     groups: int
 
@@ -52,81 +58,31 @@ class Calibration:
         return "conformal" if self.group_by == "trajectory" and enough else "empirical"
 
 
-def calibrate(answers: OutOfFold, distance: Distance) -> Calibration:
+def calibrate(answers: OutOfFold, distance: Distance, detector: Detector) -> Calibration:
     """Fit calibration to answers of models that are trained as the model at hand was.
 
     Parameters
     ----------
     answers
         From `answer_out_of_fold` on the library that the model is trained on.
-    distance
+    distance, detector
         Fitted to all sites of that library.
     """
-    scaling = fit_scaling(answers.probabilities, answers.environment, answers.group)
+    sites, units = answers.sites, answers.units
+    scaling = fit_scaling(sites.probabilities, sites.environment, sites.group)
+    residuals = (units.composition - units.fractions).T
     return Calibration(
         scaling=scaling,
-        sets=fit_sets(scaling.apply(answers.probabilities), answers.environment, answers.group),
+        sets=fit_sets(scaling.apply(sites.probabilities), sites.environment, sites.group),
         distance=distance,
         intervals=fit_intervals(
-            answers.predicted - answers.true, answers.distance, answers.unit_group, answers.weight
+            units.predicted - units.coordination, units.distance, units.group, units.weight
         ),
+        fractions=tuple(
+            fit_intervals(residual, units.distance, units.group, units.weight)
+            for residual in residuals
+        ),
+        novelty=fit_novelty(detector, units.novelty, units.group, units.kind, units.weight),
         group_by=answers.group_by,
-        groups=np.unique(answers.group).size,
+        groups=np.unique(sites.group).size,
     )
-
-
-def to_attachment(calibration: Calibration) -> Attachment:
-    """Plain arrays and values, to be saved with the model."""
-    sets = calibration.sets
-    numbers = {
-        "offset": calibration.scaling.offset,
-        "reference": calibration.distance.reference,
-        **_curve_numbers("pooled", sets.pooled),
-        **_curve_numbers("interval", calibration.intervals.curve),
-    }
-    for code, curve in enumerate(sets.curves):
-        if curve is not None:
-            numbers |= _curve_numbers(f"class{code}", curve)
-    return Attachment(
-        numbers,
-        {
-            "sharpness": calibration.scaling.sharpness,
-            "own_curves": [code for code, curve in enumerate(sets.curves) if curve is not None],
-            "typical_distance": calibration.distance.typical,
-            "interval_floor": calibration.intervals.floor,
-            "interval_slope": calibration.intervals.slope,
-            "group_by": calibration.group_by,
-            "groups": calibration.groups,
-        },
-    )
-
-
-def from_attachment(attachment: Attachment) -> Calibration:
-    """Undo `to_attachment`."""
-    numbers, values = attachment.numbers, attachment.description
-    offset = numbers["offset"]
-    curves = tuple(
-        _curve(numbers, f"class{code}") if code in values["own_curves"] else None
-        for code in range(len(offset))
-    )
-    return Calibration(
-        Scaling(values["sharpness"], offset),
-        Sets(curves, _curve(numbers, "pooled")),
-        Distance(numbers["reference"], values["typical_distance"]),
-        Intervals(values["interval_floor"], values["interval_slope"], _curve(numbers, "interval")),
-        values["group_by"],
-        values["groups"],
-    )
-
-
-def _curve_numbers(name: str, curve: GroupCurve) -> dict[str, np.ndarray]:
-    return {
-        f"{name}.scores": curve.scores,
-        f"{name}.p_values": curve.p_values,
-        f"{name}.beyond": np.array([curve.beyond]),
-    }
-
-
-def _curve(numbers: dict[str, np.ndarray], name: str) -> GroupCurve:
-    beyond = float(numbers[f"{name}.beyond"][0])
-    return GroupCurve(numbers[f"{name}.scores"], numbers[f"{name}.p_values"], beyond)

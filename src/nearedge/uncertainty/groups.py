@@ -42,6 +42,19 @@ class GroupCurve:
         steps = np.append(self.p_values, self.beyond)
         return steps[np.searchsorted(self.scores, score)]
 
+    def thinned(self) -> GroupCurve:
+        """A smaller table that never states a lower p-value; a few hundred steps at most.
+
+        Steps that are merged take the p-value of the first of them. They lie within 0.5 % of one
+        another, and below 0.25 within 2 % of their own size.
+        """
+        level = np.where(
+            self.p_values > 0.25, self.p_values / 0.005, 50 + np.log(self.p_values / 0.25) / 0.02
+        )
+        last = np.flatnonzero(np.diff(np.floor(level), append=-np.inf))
+        first = np.append(0, last[:-1] + 1)
+        return GroupCurve(self.scores[last], self.p_values[first], self.beyond)
+
     def threshold(self, level: float) -> float:
         """Largest score whose p-value is above `level`; infinite if every one's is."""
         if self.beyond > level:

@@ -10,7 +10,7 @@ from jaxtyping import Float, Shaped
 from nearedge.models.preprocessing import unit_mean
 from nearedge.uncertainty.groups import GroupCurve, group_curve
 
-_ROUNDS = 50
+_ROUNDS = 20
 # Residuals are never trusted to be smaller than this share of their root mean square.
 _LEAST_SHARE = 1e-3
 

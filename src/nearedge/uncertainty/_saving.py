@@ -1,0 +1,118 @@
+"""Calibration as plain arrays and values that travel with a model."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from nearedge.errors import NearedgeError
+from nearedge.models.store import Attachment
+from nearedge.spectra import EnergyGrid
+from nearedge.uncertainty.calibration import Calibration
+from nearedge.uncertainty.detector import Detector, Ellipsoid
+from nearedge.uncertainty.groups import GroupCurve
+from nearedge.uncertainty.intervals import Distance, Intervals
+from nearedge.uncertainty.novelty import Novelty
+from nearedge.uncertainty.probabilities import Scaling
+from nearedge.uncertainty.sets import Sets
+
+_VERSION = 1
+_ELLIPSOIDS = ("shape", "inner", "representation")
+
+
+def to_attachment(calibration: Calibration) -> Attachment:
+    """Arrays and values to be saved with the model; curves are thinned, never to lower p-values."""
+    sets, novelty = calibration.sets, calibration.novelty
+    detector = novelty.detector
+    own = {str(code): curve for code, curve in enumerate(sets.curves) if curve is not None}
+    intervals = {"coordination": calibration.intervals} | {
+        f"fraction{code}": one for code, one in enumerate(calibration.fractions)
+    }
+    curves = (
+        {"pooled": sets.pooled}
+        | {f"class{code}": curve for code, curve in own.items()}
+        | {name: one.curve for name, one in intervals.items()}
+        | {f"tail{number}": curve for number, curve in enumerate(novelty.tails)}
+        | {f"novelty{number}": curve for number, curve in enumerate(novelty.curves)}
+    )
+    numbers = {"offset": calibration.scaling.offset, "reference": calibration.distance.reference}
+    for name, curve in curves.items():
+        small = curve.thinned()
+        numbers |= {f"{name}.scores": small.scores, f"{name}.p_values": small.p_values}
+    for name in _ELLIPSOIDS:
+        ellipsoid: Ellipsoid = getattr(detector, name)
+        numbers |= {f"{name}.mean": ellipsoid.mean, f"{name}.directions": ellipsoid.directions}
+    description = {
+        "version": _VERSION,
+        "group_by": calibration.group_by,
+        "groups": calibration.groups,
+        "sharpness": calibration.scaling.sharpness,
+        "own_curves": list(own),
+        "typical_distance": calibration.distance.typical,
+        "intervals": {name: [one.floor, one.slope] for name, one in intervals.items()},
+        "tails": len(novelty.tails),
+        "kinds": len(novelty.curves),
+        "grid": asdict(detector.grid),
+        "rest": {name: getattr(detector, name).rest for name in _ELLIPSOIDS},
+        "beyond": {name: curve.beyond for name, curve in curves.items()},
+    }
+    return Attachment(numbers, description)
+
+
+def from_attachment(attachment: Attachment) -> Calibration:
+    """Undo `to_attachment`.
+
+    Raises
+    ------
+    NearedgeError
+        If the calibration is damaged or of another version.
+    """
+    numbers, values = attachment.numbers, attachment.description
+    if values.get("version") != _VERSION:
+        raise NearedgeError(
+            f"the model's calibration has version {values.get('version')}, and this nearedge reads "
+            f"version {_VERSION}; train the model again"
+        )
+    try:
+        return _calibration(numbers, values)
+    except (KeyError, TypeError, ValueError) as error:
+        raise NearedgeError(
+            f"the model's calibration is damaged: {error}; train the model again"
+        ) from None
+
+
+def _calibration(numbers: dict[str, np.ndarray], values: dict[str, Any]) -> Calibration:
+    def curve(name: str) -> GroupCurve:
+        beyond = values["beyond"][name]
+        return GroupCurve(numbers[f"{name}.scores"], numbers[f"{name}.p_values"], beyond)
+
+    def intervals(name: str) -> Intervals:
+        floor, slope = values["intervals"][name]
+        return Intervals(floor, slope, curve(name))
+
+    def ellipsoid(name: str) -> Ellipsoid:
+        return Ellipsoid(
+            numbers[f"{name}.mean"], numbers[f"{name}.directions"], values["rest"][name]
+        )
+
+    classes, own = len(numbers["offset"]), values["own_curves"]
+    shape, inner, representation = (ellipsoid(name) for name in _ELLIPSOIDS)
+    return Calibration(
+        Scaling(values["sharpness"], numbers["offset"]),
+        Sets(
+            tuple(curve(f"class{c}") if str(c) in own else None for c in range(classes)),
+            curve("pooled"),
+        ),
+        Distance(numbers["reference"], values["typical_distance"]),
+        intervals("coordination"),
+        tuple(intervals(f"fraction{code}") for code in range(classes)),
+        Novelty(
+            Detector(EnergyGrid(**values["grid"]), shape, inner, representation),
+            tuple(curve(f"tail{number}") for number in range(values["tails"])),
+            tuple(curve(f"novelty{number}") for number in range(values["kinds"])),
+        ),
+        values["group_by"],
+        values["groups"],
+    )
