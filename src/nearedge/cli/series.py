@@ -13,12 +13,12 @@ from nearedge import __version__
 from nearedge.cli.predictions import CsvWriter, JsonWriter, Quiet, TextWriter, Writer
 from nearedge.cli.show import progress_bar
 from nearedge.data import model_folder
-from nearedge.errors import NearedgeError, UsageError
+from nearedge.errors import NearedgeError, UsageError, did_you_mean
 from nearedge.models import Model, load_model
 from nearedge.predict import shift_from_reference
 from nearedge.series import Options, Record, Results, Summary, find_files, predict_series
-from nearedge.spectra import read_spectra
-from nearedge.spectra.prepare import check_steps
+from nearedge.spectra import check_steps, read_spectra
+from nearedge.spectra.background import BACKGROUNDS
 
 Form = Literal["text", "json", "csv"]
 
@@ -47,6 +47,10 @@ def options_of(
         If the reference cannot be read or does not show the model's edge.
     """
     check_steps(skip)
+    if background is not None and background not in BACKGROUNDS:
+        raise UsageError(
+            f"no background is called {background!r}{did_you_mean(background, BACKGROUNDS)}"
+        )
     if (reference is None) != (reference_edge is None):
         raise UsageError("--reference and --reference-edge need each other; give both")
     given = [word for word, value in (("--shift", shift), ("--reference", reference)) if value]
