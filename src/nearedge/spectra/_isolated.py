@@ -28,7 +28,7 @@ from nearedge.errors import NearedgeError, UsageError
 from nearedge.spectra.blocks import SpectrumBlock
 
 # One step (finding the layout, reading one block) of a healthy file takes well under a second.
-_PROCESSOR_SECONDS = 4.0
+_PROCESSOR_SECONDS = 3.0
 _MEMORY_BYTES = 400 * 10**6
 _LARGEST_LINE = 64 * 10**6
 _LARGEST_ARRAY = 200 * 10**6

@@ -1,13 +1,14 @@
 """Athena projects (``.prj``), as Athena, Demeter and Larch write them, usually packed with gzip.
 
 ``rexafs`` reads the records; a project is data in the syntax of Perl or JSON, and none of it is
-run. B. Ravel, M. Newville, J. Synchrotron Rad. 12, 537 (2005).
+run. It does so in a helper process (`nearedge.spectra._isolated`), because a damaged project can
+keep it busy for minutes. B. Ravel, M. Newville, J. Synchrotron Rad. 12, 537 (2005).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,10 +16,11 @@ import numpy as np
 
 from nearedge.errors import NearedgeError, UsageError
 from nearedge.spectra.axis import guess_axis
+from nearedge.spectra.blocks import SpectrumBlock, into_blocks
 from nearedge.spectra.columns import Mode
 from nearedge.spectra.header import Header, element_and_edge, scan_header
 from nearedge.spectra.points import clean_points
-from nearedge.spectra.source import SourceFile
+from nearedge.spectra.source import SourceFile, load
 from nearedge.spectra.spectrum import Spectrum
 
 _PERL = re.compile(rb"#?\s*Athena project file")
@@ -28,11 +30,13 @@ _FIELD = re.compile(r"(\w+): (.*)")
 
 def looks_like(source: SourceFile) -> bool:
     """Recognise the first line of a project, after unpacking."""
-    start = source.content[:8192] if source.is_gzip else source.head
-    return bool(_PERL.match(start.lstrip(b"\xef\xbb\xbf")) or _JSON.match(start))
+    start = source.text_head.lstrip(b"\xef\xbb\xbf")
+    return bool(_PERL.match(start) or _JSON.match(start))
 
 
-def parse(source: SourceFile, columns: str | None = None, mode: Mode = "auto") -> list[Spectrum]:
+def blocks(
+    path: str, columns: str | None, mode: Mode, start: int, size: int
+) -> Iterator[SpectrumBlock]:
     """Read mu(E) of every record, on the energies that Athena shows.
 
     Athena keeps a shift for every record beside its energies; it is added, and noted. Records of
@@ -40,28 +44,41 @@ def parse(source: SourceFile, columns: str | None = None, mode: Mode = "auto") -
 
     Parameters
     ----------
-    source
-        A file that `looks_like` recognises.
-    columns, mode
-        Have no meaning here: a project holds the absorption.
+    path
+        A project.
+    columns
+        Must be None: a project holds the absorption.
+    mode
+        Has no meaning here.
+    start
+        How many spectra to leave out.
+    size
+        Most spectra in a block.
 
-    Returns
-    -------
-    list of Spectrum
-        One for each record, called by its label.
+    Yields
+    ------
+    SpectrumBlock
+        Together one spectrum for each record, called by its label.
 
     Raises
     ------
     NearedgeError
         If the project is damaged or holds no absorption.
     """
+    if columns:
+        raise UsageError(f"{path}: an Athena project has no columns to choose from")
+    yield from into_blocks(_spectra(load(path)), start, size)
+
+
+def _spectra(source: SourceFile) -> list[Spectrum]:
     from rexafs.io import parse_measurement
 
-    if columns:
-        raise UsageError(f"{source.name}: an Athena project has no columns to choose from")
     try:
         document = parse_measurement(source.content).document
-    except ValueError as error:
+    except BaseException as error:
+        # A panic of the Rust code arrives as a class of its own beside Exception.
+        if not isinstance(error, ValueError) and type(error).__name__ != "PanicException":
+            raise
         words = " ".join(str(error).split())[:200]
         raise NearedgeError(
             f"{source.name}: the Athena project is damaged ({words}); save it again"

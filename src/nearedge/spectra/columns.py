@@ -271,7 +271,7 @@ def first_alive(
             notes.append(f"mu computed as {signal.label} from columns {columns}")
         if not usable.all():
             lost = int((~usable).sum())
-            notes.append(f"{lost} points without beam left out")
+            notes.append(f"{lost} point{'s' if lost > 1 else ''} without beam left out")
         rest = choice.signals[position + 1 :]
         others = [other.label for other in rest if other.kind != signal.kind]
         if others:

@@ -7,6 +7,7 @@ under the GPL, and brings Dask along. https://hyperspy.org/rosettasciio.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,6 +22,7 @@ from nearedge.spectra.units import to_eV
 
 _BLOCK_VALUES = 4_000_000
 _MOST_POINTS = 1_000_000
+_LARGEST_IN_MEMORY_BYTES = 50 * 10**6
 
 
 def blocks(
@@ -86,7 +88,8 @@ def signal_blocks(
     """
     if columns:
         raise UsageError(f"{path}: a file of electron microscopy has no columns to choose from")
-    signals = file_reader(path, lazy=True)
+    # Dask serves files beyond the memory of the helper, slowly.
+    signals = file_reader(path, lazy=os.path.getsize(path) > _LARGEST_IN_MEMORY_BYTES)
     found = [(signal, axis) for signal in signals if (axis := _energy_axis(signal)) is not None]
     if not found:
         units = sorted({str(axis.get("units")) for signal in signals for axis in signal["axes"]})
@@ -146,12 +149,13 @@ def _read(
         raise NearedgeError(f"{where}: the energy axis is damaged; save the file again")
     others = data.shape[:axis] + data.shape[axis + 1 :]
     total = math.prod(others)
+    rows_of_energies = np.moveaxis(data, axis, -1).reshape((total, points))
     header = _header(signal)
     rows = max(1, min(size, _BLOCK_VALUES // points))
     position = max(start, 0)
     while position < total:
         stop = min(total, position + rows)
-        values = np.stack([_one(data, axis, others, i) for i in range(position, stop)])
+        values = np.asarray(rows_of_energies[position:stop], dtype=np.float64)
         scans = clean_points(energy_eV, values.T, where)
         if len(scans) > 1:
             raise NearedgeError(f"{where}: the energies go through several sweeps")
@@ -171,12 +175,6 @@ def _read(
             notes=(*notes, *scans[0].notes),
         )
         position = stop
-
-
-def _one(data: Any, axis: int, others: tuple[int, ...], number: int) -> np.ndarray:
-    place: list[Any] = list(np.unravel_index(number, others)) if others else []
-    place.insert(axis, slice(None))
-    return np.asarray(data[tuple(place)], dtype=np.float64)
 
 
 def _label(label: str, total: int, number: int) -> str:

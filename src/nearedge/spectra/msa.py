@@ -17,10 +17,10 @@ from nearedge.spectra.header import scan_header
 from nearedge.spectra.points import clean_points
 from nearedge.spectra.source import SourceFile
 from nearedge.spectra.spectrum import Spectrum
-from nearedge.spectra.text import read_table
+from nearedge.spectra.text import LONGEST_COMMENT, read_table
 from nearedge.spectra.units import to_eV
 
-_FIELD = re.compile(r"#\s*([A-Z0-9]+)(?:\s*-\S*)?\s*:\s*(.*?)\s*", re.IGNORECASE)
+_FIELD = re.compile(r"#\s*([A-Z0-9]+)(?:\s*-\S*)?\s*:(.*)", re.IGNORECASE)
 _LOSS = ("ELS", "EELS", "")
 _PICKED = {"TITLE": "title", "DATE": "date", "TIME": "time", "TEMPERATURE": "temperature"}
 
@@ -64,7 +64,7 @@ def parse(source: SourceFile, columns: str | None = None, mode: Mode = "auto") -
                 stop = position
                 break
             elif start is None:
-                fields.setdefault(keyword, match[2])
+                fields.setdefault(keyword, match[2].strip()[:LONGEST_COMMENT])
     if start is None:
         raise NearedgeError(f"{source.name}: no #SPECTRUM line; the file is damaged, copy it again")
     if stop == len(source.lines):

@@ -157,22 +157,25 @@ def _turning_points(energy_eV: np.ndarray, allowed: float) -> list[int]:
     starts = [0]
     direction = 0
     extreme = low = high = 0
-    for row, energy in enumerate(energy_eV.tolist()):
+    energies: list[float] = energy_eV.tolist()
+    for row, energy in enumerate(energies):
         if direction == 0:
-            low = row if energy < energy_eV[low] else low
-            high = row if energy >= energy_eV[high] else high
-            if energy_eV[high] - energy_eV[low] > allowed:
+            low = row if energy < energies[low] else low
+            high = row if energy >= energies[high] else high
+            if energies[high] - energies[low] > allowed:
                 direction = 1 if high > low else -1
                 extreme = row
             continue
-        ahead = direction * (energy - energy_eV[extreme])
+        ahead = direction * (energy - energies[extreme])
         if ahead >= 0:
             extreme = row
         elif -ahead > allowed:
             # A sweep that starts again jumps; one that turns round comes back step by step.
-            jump = abs(energy - energy_eV[row - 1])
-            again = jump > 0.5 * abs(energy_eV[extreme] - energy_eV[starts[-1]])
+            jump = abs(energy - energies[row - 1])
+            again = jump > 0.5 * abs(energies[extreme] - energies[starts[-1]])
             starts.append(row if again else extreme + 1)
             direction = 0 if again else -direction
             extreme = low = high = row
+            if len(starts) * MINIMUM_POINTS > len(energies) + MINIMUM_POINTS:
+                break  # too many to be scans
     return starts

@@ -24,7 +24,7 @@ class _Format(NamedTuple):
 
 
 class _StreamedFormat(NamedTuple):
-    """A binary format that a helper process reads; `module` has the generator ``blocks``."""
+    """A format that a helper process reads; `module` has the generator ``blocks``."""
 
     module: str
     looks_like: Callable[[SourceFile], bool]
@@ -46,14 +46,14 @@ def _is_gatan(source: SourceFile) -> bool:
     )
 
 
-# The first format that recognises the content reads it. Binary formats come before the text
-# formats (which refuse binary content), and the plain table, which accepts all text, comes last.
+# The first format that recognises the content reads it: those that need a helper process, then the
+# text formats (which refuse binary content), and last the plain table, which accepts all text.
 _STREAMED = (
     _StreamedFormat("hdf5", _is_hdf5),
     _StreamedFormat("gatan", _is_gatan),
+    _StreamedFormat("athena", athena.looks_like),
 )
 _FORMATS = (
-    _Format("athena", athena.looks_like, athena.parse),
     _Format("xdi", xdi.looks_like, xdi.parse),
     _Format("msa", msa.looks_like, msa.parse),
     _Format("feff-xmu", feff.looks_like, feff.parse),

@@ -7,15 +7,23 @@ import re
 import zlib
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 from nearedge.errors import NearedgeError
-from nearedge.spectra.text import COMMENT_PREFIXES, NumberTable, is_comment, read_table
+from nearedge.spectra.text import (
+    COMMENT_PREFIXES,
+    LONGEST_COMMENT,
+    NumberTable,
+    is_comment,
+    read_table,
+)
 
 # A text of this size holds five million numbers; stacks beyond it belong into HDF5, which streams.
 MAXIMUM_BYTES = 64 * 10**6
 _MOST_LINES = 2_000_000
 _HEAD_BYTES = 4096
+_MOST_COMMENTS = 300
 _GZIP = b"\x1f\x8b"
 
 # Text holds tabs, line ends, form feeds and, from DOS, a closing Ctrl-Z; other control codes and
@@ -37,6 +45,16 @@ class SourceFile:
     def is_gzip(self) -> bool:
         """Whether the file is compressed with gzip."""
         return self.head.startswith(_GZIP)
+
+    @cached_property
+    def text_head(self) -> bytes:
+        """The first bytes, unpacked if the file is compressed with gzip."""
+        if not self.is_gzip:
+            return self.head
+        try:
+            return zlib.decompressobj(wbits=31).decompress(self.head, _HEAD_BYTES)
+        except zlib.error:
+            return b""
 
     @cached_property
     def content(self) -> bytes:
@@ -87,8 +105,9 @@ class SourceFile:
 
     @cached_property
     def comments(self) -> list[str]:
-        """The comment lines without their prefix."""
-        return [line.strip().lstrip(COMMENT_PREFIXES) for line in self.lines if is_comment(line)]
+        """The first comment lines without their prefix, each cut where no program writes on."""
+        comments = islice(filter(is_comment, self.lines), _MOST_COMMENTS)
+        return [line.strip()[:LONGEST_COMMENT].lstrip(COMMENT_PREFIXES) for line in comments]
 
     @cached_property
     def table(self) -> NumberTable:

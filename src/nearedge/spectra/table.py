@@ -30,8 +30,8 @@ from nearedge.spectra.units import to_eV
 
 # First columns that are no energies; their spectra need a calibration that the file does not have.
 _NO_ENERGY = re.compile(
-    r"(?i)(bragg|theta|angle|2theta|encoder|mono_?(pos|angle)|steps?|motor|pixel|channel|wavelength"
-    r"|lambda|k|time|index|point)\b.*"
+    r"(?i)(bragg|2?theta|angle|encoder|mono_?pos|mono_?angle|steps?|motor|pixel|channel|wavelength"
+    r"|lambda|k|time|index|point)([\W_].*)?"
 )
 _FIELD = re.compile(r"\s*%?([^:=]{1,40}?)\s*[:=]\s*(.*)")
 

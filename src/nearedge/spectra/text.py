@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import re
 from array import array
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,16 +17,21 @@ from nearedge.errors import NearedgeError
 COMMENT_PREFIXES = "#%!;"
 _MOST_VALUES = 10_000_000
 _LONGEST_LINE = 4 * 10**6
+_LONGEST_NUMBER = 100
+_MOST_COLUMNS = 20_000
+LONGEST_COMMENT = 1000
+_MOST_HEADER_LINES = 300
 # Fortran writes D exponents, and drops the letter from exponents of three digits (0.12-102).
 _FORTRAN_NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))[dD]([+-]?\d+)|([+-]?\d*\.\d+)([+-]\d{3})")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eEdD][+-]?\d+)?|[+-]?\d+,")
 # What is left between the commas of "531,25 0,123".
 _MIXED_COMMAS = re.compile(r"\d+[\s;]+[+-]?\d+")
 _EXPONENT = re.compile(r"[eEdD][+-]?(\d*)$")
-_UNIT = re.compile(r"[(\[]\s*([^)\]]*?)\s*[)\]]")
+# Repetitions are bounded, so that a hostile header costs no more than a long one.
+_UNIT = re.compile(r"[(\[]([^()\[\]]{0,40})[)\]]")
 _UNIT_AS_WORD = re.compile(r"(?i)(?:.*[\s_/,:]|^)(k?eV)$")
 _UNIT_IN_PROSE = re.compile(
-    r"(?i)\benerg(?:y|ies)\b(?:\s+axis)?\s*(?:in\b|:|=|,|-|/)?\s*[(\[]?\s*(k?eV)\b"
+    r"(?i)\benerg(?:y|ies)\b(?: axis)?\s{0,4}(?:in\b|:|=|,|-|/)?\s{0,4}[(\[]?\s{0,4}(k?eV)\b"
 )
 
 
@@ -119,7 +125,7 @@ def read_table(lines: Sequence[str], name: str, first_line: int = 1) -> NumberTa
         If a row is cut off or has too many cells, a cell is not a finite number, or there are no
         rows or fewer than two columns.
     """
-    header: list[str] = []
+    header: deque[str] = deque(maxlen=_MOST_HEADER_LINES)
     values = array("d")
     line_numbers: list[int] = []
     columns = 0
@@ -130,7 +136,7 @@ def read_table(lines: Sequence[str], name: str, first_line: int = 1) -> NumberTa
         if not line.strip():
             continue
         if is_comment(line) or (not line_numbers and _is_header(line)):
-            if not line_numbers:
+            if not line_numbers and len(line) <= _LONGEST_LINE:
                 header.append(line.strip())
             continue
         if len(line) > _LONGEST_LINE:
@@ -140,6 +146,11 @@ def read_table(lines: Sequence[str], name: str, first_line: int = 1) -> NumberTa
         cells = layout.split(line)
         if not line_numbers:
             columns = len(cells)
+            if columns > _MOST_COLUMNS:
+                raise NearedgeError(
+                    f"{name}, line {number}: {columns} columns are more than the {_MOST_COLUMNS} "
+                    "that are read; store the spectra in HDF5"
+                )
         row = _numbers(cells, name, number)
         if len(cells) != columns:
             raise NearedgeError(
@@ -177,7 +188,7 @@ def read_table(lines: Sequence[str], name: str, first_line: int = 1) -> NumberTa
         names,
         units,
         np.array(line_numbers),
-        tuple(line.lstrip(COMMENT_PREFIXES).strip() for line in header),
+        tuple(line[:LONGEST_COMMENT].lstrip(COMMENT_PREFIXES).strip() for line in header),
         ("decimal commas were read as points",) if layout.decimal_comma else (),
     )
 
@@ -230,7 +241,7 @@ def _is_header(line: str) -> bool:
 
 
 def _number(cell: str) -> float | None:
-    if "_" in cell:  # Python reads 1_0 as ten
+    if "_" in cell or len(cell) > _LONGEST_NUMBER:  # Python reads 1_0 as ten
         return None
     try:
         return float(cell)
@@ -285,7 +296,7 @@ def _looks_cut(column: Sequence[str]) -> bool:
 
 
 def _column_names(
-    header: Sequence[str], columns: int
+    header: Iterable[str], columns: int
 ) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
     """The names in the last header line, and their units, if it names every column."""
     named = [line for line in header if any(map(str.isalnum, line))]
@@ -293,6 +304,7 @@ def _column_names(
         return None
     text = named[-1].lstrip(COMMENT_PREFIXES).strip()
     text = re.sub(r"^L\s+", "", text)  # SPEC's line of labels
+    text = re.sub(r"\s{9,}", " " * 8, text)
     for separator in (r"\s*;\s*", r"\s*,\s*", r"\t+", r"\s{2,}", r"\s+"):
         # White space before a unit in brackets does not separate.
         joined = re.sub(r"\s+(?=[(\[])", "\x00", text) if separator[:2] == r"\s" else text
@@ -312,7 +324,7 @@ def _column_names(
 
 def _unit(cell: str) -> str:
     if bracket := _UNIT.search(cell):
-        return bracket[1]
+        return bracket[1].strip()
     if word := _UNIT_AS_WORD.match(cell):
         return word[1]
     return ""

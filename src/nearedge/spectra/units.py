@@ -12,13 +12,13 @@ from nearedge.errors import NearedgeError
 _EV = ("ev", "electronvolt", "electronvolts", "electron volt", "electron volts")
 _KEV = ("kev", "kiloelectronvolt", "kiloelectronvolts")
 _NOT_ENERGIES = {
-    "angle": ("deg", "degree", "degrees", "°", "rad", "mrad", "radian", "radians", "arcsec"),
-    "motor or encoder position": (
+    "an angle": ("deg", "degree", "degrees", "°", "rad", "mrad", "radian", "radians", "arcsec"),
+    "a motor or encoder position": (
         "step", "steps", "count", "counts", "cts", "encoder", "encoder counts", "mm", "um", "µm",
     ),
-    "wavelength": ("a", "å", "angstrom", "angstroms", "nm", "pm"),
-    "wave number": ("1/a", "1/å", "a-1", "å-1", "a^-1", "å^-1", "1/nm"),
-    "channel": ("px", "pixel", "pixels", "channel", "channels"),
+    "a wavelength": ("a", "å", "angstrom", "angstroms", "nm", "pm"),
+    "a wave number": ("1/a", "1/å", "a-1", "å-1", "a^-1", "å^-1", "1/nm"),
+    "a channel": ("px", "pixel", "pixels", "channel", "channels"),
     "time": ("s", "sec", "seconds", "ms"),
 }  # fmt: skip
 _OTHER_ENERGIES = ("mev", "ry", "rydberg", "ha", "hartree", "hartrees", "j")
@@ -66,7 +66,7 @@ def to_eV(
     for what, names in _NOT_ENERGIES.items():
         if word in names:
             raise NearedgeError(
-                f"{where}: the unit {unit!r} is that of a {what}, not of an energy; convert the "
+                f"{where}: the unit {unit!r} is that of {what}, not of an energy; convert the "
                 "axis to eV with the calibration of the instrument, or name the energy column"
             )
     if word in _OTHER_ENERGIES:
