@@ -80,6 +80,9 @@ class Prediction:
     sensitivity
         The answers at ``shift_eV`` -0.5 and +0.5, ``broadening`` -20% and +20%, ``background`` -10%
         and +10%; None unless asked for.
+    composition
+        ``fractions`` of sites in each environment, which sum to 1; ``intervals`` and ``coverage``,
+        None without calibration. None for a model without networks for it.
     intensity
         What the model looked at: intensities on its grid. Not part of `to_dict`.
     """
@@ -94,6 +97,7 @@ class Prediction:
     message: str = ""
     preparation: list[dict[str, Any]] | None = None
     sensitivity: dict[str, Any] | None = None
+    composition: dict[str, Any] | None = None
     intensity: np.ndarray | None = field(default=None, repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
@@ -503,11 +507,14 @@ def _answered(
             continue
         index = int(place[row])
         answer = _row(labels, asked, index)
+        if model.composition is not None and asked.composition is not None:
+            kinds = [str(label) for label in model.composition.classes]
+            answer["composition"] = _composition(kinds, asked, index)
         novel = answer["novelty"]["flag"]
         message = "; ".join((*spectrum.notes, *notes))
         if novel:
             message = f"{answer['novelty']['reason']}; {message}" if message else ""
-            answer |= {"environment": None, "coordination": None}
+            answer |= {"environment": None, "coordination": None, "composition": None}
         predictions.append(
             Prediction(
                 spectrum.source,
@@ -557,6 +564,20 @@ def _row(labels: Sequence[str], asked: Answers, index: int) -> dict[str, Any]:
             "flag": p_value is not None and p_value < _NOVEL,
             "reason": reason,
         },
+    }
+
+
+def _composition(labels: Sequence[str], asked: Answers, index: int) -> dict[str, Any]:
+    """Fractions of one sample, as JSON holds them."""
+    assert asked.composition is not None
+    intervals = None
+    if asked.composition_low is not None and asked.composition_high is not None:
+        ends = np.stack([asked.composition_low[index], asked.composition_high[index]], axis=1)
+        intervals = dict(zip(labels, ends.tolist(), strict=True))
+    return {
+        "fractions": dict(zip(labels, asked.composition[index].tolist(), strict=True)),
+        "intervals": intervals,
+        "coverage": None if intervals is None else asked.coverage,
     }
 
 

@@ -55,6 +55,11 @@ CALIBRATED = Record(
         novelty={"p_value": 0.03, "flag": True, "reason": WARNING},
         alignment={"shift_eV": -530.25, "scale": 2.0},
         message="measured in fluorescence",
+        composition={
+            "fractions": {"1 Fe": 0.4, "2 Fe": 0.6},
+            "intervals": {"1 Fe": [0.3, 0.5], "2 Fe": [0.5, 0.7]},
+            "coverage": 0.9,
+        },
     ),
     {"scan_number": 7, "time": "2024-05-01T08:00:00", "voltage_V": 3.9},
 )
@@ -69,6 +74,7 @@ def shown(writer, capsys) -> str:
 def test_text_is_three_lines_with_number_interval_set_and_warning(capsys) -> None:
     first, second, third = shown(TextWriter(), capsys).splitlines()
     assert first.startswith("coordination number 1.75, 1.50 to 2.25 at 90%")
+    assert "sample of 1 Fe 40% (30% to 50%), 2 Fe 60% (50% to 70%)" in second
     assert "2 Fe 75%, 1 Fe 25%; at 90% one of: 1 Fe, 2 Fe" in second
     assert "energy shift -530.25 eV" in third
     assert "fluorescence" in third
@@ -83,6 +89,7 @@ def test_csv_holds_all_of_it_in_the_documented_columns(capsys) -> None:
     assert (row["novelty_flag"], row["novelty_reason"]) == ("True", WARNING)
     assert (row["scan_number"], row["voltage_V"]) == ("7", "3.9")
     assert row["time"] == "2024-05-01T08:00:00"
+    assert row["composition"] == "1 Fe=0.4000|2 Fe=0.6000"
     assert row["message"] == "measured in fluorescence"
 
 

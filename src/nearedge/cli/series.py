@@ -17,9 +17,8 @@ from nearedge.errors import NearedgeError, UsageError, did_you_mean
 from nearedge.models import Model, load_model
 from nearedge.predict import shift_from_reference
 from nearedge.series import Options, Record, Results, Summary, find_files, predict_series
-from nearedge.spectra import read_spectra
+from nearedge.spectra import check_steps, read_spectra
 from nearedge.spectra.background import BACKGROUNDS
-from nearedge.spectra.prepare import check_steps
 
 Form = Literal["text", "json", "csv"]
 

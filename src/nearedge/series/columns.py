@@ -50,7 +50,7 @@ def cells(record: Record) -> list[Any]:
     probabilities = environment.get("probabilities") or {}
     low, high = coordination.get("interval") or ("", "")
     members = environment.get("set")
-    composition = (getattr(answer, "composition", None) or {}).get("fractions") or {}
+    composition = (answer.composition or {}).get("fractions") or {}
     values = (
         answer.file,
         answer.scan,

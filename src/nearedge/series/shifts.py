@@ -54,8 +54,10 @@ class Shifts:
         """Find the shift that all files share, from some of them."""
         if self._given or None in self.table:
             return
-        chosen = {round(place) for place in np.linspace(0, len(files) - 1, _PLACES * 4)}
-        self._find(None, [(files[place], 0) for place in sorted(chosen)])
+        spread = np.linspace(0, len(files) - 1, _PLACES * 4).tolist()
+        chosen = {round(place) for place in spread}
+        places: list[tuple[str, int]] = [(files[place], 0) for place in sorted(chosen)]
+        self._find(None, places)
 
     def find_for(self, path: str) -> None:
         """Find the shift of one large file, from spectra all over it."""
@@ -65,7 +67,7 @@ class Shifts:
         last = max(first.count - _AT_A_PLACE, 0)
         self._find(path, [(path, int(start)) for start in np.linspace(0, last, _PLACES)])
 
-    def _find(self, key: str | None, places: Sequence[tuple[str, int]]) -> None:
+    def _find(self, key: str | None, places: list[tuple[str, int]]) -> None:
         spectra: list[Spectrum] = []
         for path, start in dict.fromkeys(places):
             piece = next(read_pieces(path, self._reading, start, _AT_A_PLACE))

@@ -238,7 +238,7 @@ def composition_of(answer: Prediction) -> dict[str, tuple[float, float, float]]:
     Empty for a prediction without a composition. One is a dictionary with ``"fractions"`` by label
     and, of a calibrated model, ``"intervals"`` by label.
     """
-    composition = getattr(answer, "composition", None) or {}
+    composition = answer.composition or {}
     intervals = composition.get("intervals") or {}
     found = {}
     for label, share in (composition.get("fractions") or {}).items():
