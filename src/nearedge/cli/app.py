@@ -214,7 +214,8 @@ def reproduce(
     out
         Folder for results.json, figures and report.html.
     quick
-        Three tenths of the epochs and examples: a look in under a minute, not for quoting.
+        Three tenths of the examples and of most epochs: a look in under a minute, not for
+        quoting.
     full
         Every sweep, five seeds.
     """

@@ -1,9 +1,10 @@
-"""A file in memory: its bytes, its lines if it is text, its table if it holds one."""
+"""A file to be read: its first bytes, its content, its lines if it is text, its table."""
 
 from __future__ import annotations
 
 import os
 import re
+import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +12,11 @@ from pathlib import Path
 from nearedge.errors import NearedgeError
 from nearedge.spectra.text import COMMENT_PREFIXES, NumberTable, is_comment, read_table
 
-MAXIMUM_BYTES = 200 * 10**6
+# A text of this size holds five million numbers; stacks beyond it belong into HDF5, which streams.
+MAXIMUM_BYTES = 64 * 10**6
+_MOST_LINES = 2_000_000
+_HEAD_BYTES = 4096
+_GZIP = b"\x1f\x8b"
 
 # Text holds tabs, line ends, form feeds and, from DOS, a closing Ctrl-Z; other control codes and
 # NUL do not occur in it. UTF-16 holds a NUL for every ASCII letter.
@@ -22,10 +27,39 @@ _LINE_END = re.compile(r"\r\n|\n|\r")
 
 @dataclass(frozen=True, eq=False)
 class SourceFile:
-    """A file's content; text and table are worked out when a format asks for them."""
+    """A file that may be one of spectra; its parts are worked out when a format asks for them."""
 
     name: str
-    content: bytes
+    path: Path
+    head: bytes
+
+    @cached_property
+    def is_gzip(self) -> bool:
+        """Whether the file is compressed with gzip."""
+        return self.head.startswith(_GZIP)
+
+    @cached_property
+    def content(self) -> bytes:
+        """All bytes of the file, unpacked if it is compressed with gzip.
+
+        Raises
+        ------
+        NearedgeError
+            If the file cannot be read, or is larger than 64 MB before or after unpacking.
+        """
+        try:
+            size = os.path.getsize(self.path)
+            if size > MAXIMUM_BYTES:
+                raise NearedgeError(
+                    f"{self.name}: {size / 1e6:.0f} MB is more than the {MAXIMUM_BYTES / 1e6:.0f} "
+                    "MB of text that are read at once; split the file, or store the spectra in HDF5"
+                )
+            content = Path(self.path).read_bytes()
+        except OSError as error:
+            raise NearedgeError(
+                f"{self.name}: cannot be read ({error.strerror}); check its permissions"
+            ) from error
+        return self._unpacked(content) if self.is_gzip else content
 
     @cached_property
     def lines(self) -> list[str]:
@@ -40,6 +74,10 @@ class SourceFile:
             raise NearedgeError(
                 f"{self.name}: the file is binary (or UTF-16), in no format that nearedge reads; "
                 "export it as a text table with the energy in the first column"
+            )
+        if self.content.count(b"\n") + self.content.count(b"\r") > _MOST_LINES:
+            raise NearedgeError(
+                f"{self.name}: more than {_MOST_LINES} lines are no spectrum; split the file"
             )
         try:
             text = self.content.decode("utf-8-sig")
@@ -57,15 +95,31 @@ class SourceFile:
         """The numbers of the file; see `read_table`."""
         return read_table(self.lines, self.name)
 
+    def _unpacked(self, content: bytes) -> bytes:
+        unpacker = zlib.decompressobj(wbits=31)
+        try:
+            unpacked = unpacker.decompress(content, MAXIMUM_BYTES + 1)
+        except zlib.error as error:
+            raise NearedgeError(
+                f"{self.name}: compressed with gzip, but damaged ({error}); copy the file again"
+            ) from error
+        if len(unpacked) > MAXIMUM_BYTES:
+            raise NearedgeError(
+                f"{self.name}: unpacks to more than the {MAXIMUM_BYTES / 1e6:.0f} MB that are read "
+                "at once; split the file"
+            )
+        if not unpacker.eof:
+            raise NearedgeError(f"{self.name}: compressed with gzip, but cut off; copy it again")
+        return unpacked
+
 
 def load(path: str | Path) -> SourceFile:
-    """Read a file into memory, refusing what cannot be one of spectra.
+    """Open a file and read its first bytes, refusing what cannot be one of spectra.
 
     Raises
     ------
     NearedgeError
-        If there is no such file, or it is not a regular file, is empty, cannot be read or is
-        larger than 200 MB.
+        If there is no such file, or it is not a regular file, is empty or cannot be read.
     """
     name = str(path)
     try:
@@ -75,17 +129,13 @@ def load(path: str | Path) -> SourceFile:
             raise NearedgeError(f"{name}: this is a folder; name the files in it")
         if not os.path.isfile(path):
             raise NearedgeError(f"{name}: not a regular file; copy its content to one")
-        size = os.path.getsize(path)
-        if size > MAXIMUM_BYTES:
-            raise NearedgeError(
-                f"{name}: {size / 1e6:.0f} MB is more than the {MAXIMUM_BYTES / 1e6:.0f} MB that "
-                "are read at once; split the file"
-            )
-        content = Path(path).read_bytes()
+        with open(path, "rb") as file:
+            head = file.read(_HEAD_BYTES)
     except OSError as error:
         raise NearedgeError(
             f"{name}: cannot be read ({error.strerror}); check its permissions"
         ) from error
-    if not content.strip():
+    source = SourceFile(name, Path(path), head)
+    if not head.strip() and (len(head) < _HEAD_BYTES or not source.content.strip()):
         raise NearedgeError(f"{name}: the file is empty; was it written to the end?")
-    return SourceFile(name, content)
+    return source
