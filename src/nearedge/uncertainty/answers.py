@@ -129,15 +129,15 @@ def answer(
             coverage=None,
             coverage_kind=None,
         )
-    distance = calibration.distance.of(stand_in)
-    half = calibration.intervals.half_width(distance, coverage)
+    said, distance = calibration.statements, calibration.distance.of(stand_in)
+    half = said.intervals.half_width(distance, coverage)
     low = high = None
     if composition is not None:
-        widths = [one.half_width(distance, coverage) for one in calibration.fractions]
+        widths = [one.half_width(distance, coverage) for one in said.fractions]
         low = np.clip(composition - np.stack(widths, axis=1), 0.0, 1.0)
         high = np.clip(composition + np.stack(widths, axis=1), 0.0, 1.0)
     in_set = np.zeros(probabilities.shape, bool)
-    in_set[usable] = calibration.sets.members(probabilities[usable], coverage)
+    in_set[usable] = said.sets.members(probabilities[usable], coverage)
     p_value, reasons = _novelty(model, calibration, stand_in, usable)
     return Answers(
         probabilities=probabilities,
@@ -154,7 +154,7 @@ def answer(
         reasons=tuple(reason.words for reason in reasons),
         corrections=tuple(reason.correction for reason in reasons),
         coverage=coverage,
-        coverage_kind=calibration.coverage_kind(coverage),
+        coverage_kind=said.coverage_kind(coverage),
     )
 
 
@@ -162,16 +162,20 @@ def _probabilities(
     model: Model, calibration: Calibration | None, intensity: np.ndarray
 ) -> np.ndarray:
     probabilities = model.classifier.predict_proba(intensity).astype(np.float64)
-    return probabilities if calibration is None else calibration.scaling.apply(probabilities)
+    return (
+        probabilities
+        if calibration is None
+        else calibration.statements.scaling.apply(probabilities)
+    )
 
 
 def _novelty(
     model: Model, calibration: Calibration, intensity: np.ndarray, usable: np.ndarray
 ) -> tuple[np.ndarray, list[Reason]]:
     """p-values, and reasons for the novel ones."""
-    novelty, classifier = calibration.novelty, model.classifier
-    scores = novelty.detector.scores(intensity, classifier)
-    p_value = novelty.p_value_of(scores)
+    novelty, classifier = calibration.statements.novelty, model.classifier
+    scores = calibration.detector.scores(intensity, classifier)
+    p_value = novelty.p_value(scores)
     p_value[~usable] = max(curve.beyond for curve in novelty.curves)
     reasons = []
     for row, p in enumerate(p_value):
@@ -180,5 +184,5 @@ def _novelty(
         elif p > NOVELTY_LEVEL:
             reasons.append(Reason(""))
         else:
-            reasons.append(explain(intensity[row], scores[row], novelty, classifier))
+            reasons.append(explain(intensity[row], scores[row], calibration, classifier))
     return p_value, reasons
