@@ -23,7 +23,7 @@ from nearedge.predict import (
 )
 from nearedge.spectra import EnergyGrid, ShiftEstimate, Spectrum, read_spectra, resample
 from nearedge.spectra.perturb import shifted
-from nearedge.uncertainty import Answers
+from nearedge.uncertainty import Answers, answer
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "spectra" / "xmu.dat"
 
@@ -299,8 +299,8 @@ def test_an_unsure_shift_widens_the_interval(model: Model, library_spectrum: Spe
     def calibrated(model: Model, intensity: np.ndarray) -> Answers:
         mean = model.regressor.predict(intensity).astype(float)
         kept = np.ones((len(mean), 6), dtype=bool)
-        p = model.classifier.predict_proba(intensity).astype(float)
-        return Answers(p, kept, mean, mean - 0.3, mean + 0.3, None, 0.9, "empirical")
+        plain = answer(model, intensity)
+        return replace(plain, in_set=kept, mean=mean, low=mean - 0.3, high=mean + 0.3, coverage=0.9)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("nearedge._answering.answer", calibrated)

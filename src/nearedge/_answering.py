@@ -12,6 +12,7 @@ from jaxtyping import Float
 from nearedge.spectra import EnergyGrid
 from nearedge.spectra.perturb import broader, shifted, with_background
 from nearedge.uncertainty.answers import Answers, answer
+from nearedge.uncertainty.novelty import NOVELTY_LEVEL
 
 if TYPE_CHECKING:
     from nearedge.models import Model
@@ -32,7 +33,7 @@ def average_answers(
     Probabilities, coordination numbers and p-values are averaged. The half widths of the interval
     are averaged, and the spread of the coordination numbers over the nodes, taken as normal, is
     added in squares. An environment is in the set if it is in the sets of more nodes than the
-    coverage leaves to chance.
+    coverage leaves to chance. Why a spectrum is novel is told of the middle node.
 
     Parameters
     ----------
@@ -47,9 +48,13 @@ def average_answers(
         return answer(model, intensity[0])
     count, n, points = intensity.shape
     every = answer(model, intensity.reshape(count * n, points))
+    middle = slice(count // 2 * n, (count // 2 + 1) * n)
 
     def nodes(values: np.ndarray) -> np.ndarray:
         return values.reshape(count, n, *values.shape[1:])
+
+    def averaged(values: np.ndarray | None) -> np.ndarray | None:
+        return None if values is None else nodes(values).mean(axis=0)
 
     means = nodes(every.mean)
     mean, spread = means.mean(axis=0), means.std(axis=0)
@@ -62,6 +67,7 @@ def average_answers(
         low = np.maximum(low, np.minimum(mean, 0.0))
     if every.in_set is not None and every.coverage is not None:
         in_set = nodes(every.in_set).mean(axis=0) > 1 - every.coverage
+    p_value = averaged(every.p_value)
     return replace(
         every,
         probabilities=nodes(every.probabilities).mean(axis=0),
@@ -69,7 +75,13 @@ def average_answers(
         mean=mean,
         low=low,
         high=high,
-        p_value=None if every.p_value is None else nodes(every.p_value).mean(axis=0),
+        composition=averaged(every.composition),
+        composition_low=averaged(every.composition_low),
+        composition_high=averaged(every.composition_high),
+        p_value=p_value,
+        novel=None if p_value is None else p_value <= NOVELTY_LEVEL,
+        reasons=None if every.reasons is None else every.reasons[middle],
+        corrections=None if every.corrections is None else every.corrections[middle],
     )
 
 

@@ -12,6 +12,7 @@ from jaxtyping import Float
 
 from nearedge.errors import NearedgeError
 from nearedge.spectra import (
+    PREPARATION_STEPS,
     EnergyGrid,
     Prepared,
     Reference,
@@ -114,7 +115,8 @@ class Stack:
         """
         first = self.spectra[0]
         arguments: dict[str, Any] = {
-            "skip": self.handling.skip,
+            # What a program computed has neither glitches nor a background, whatever its axis.
+            "skip": PREPARATION_STEPS if first.kind == "computed" else self.handling.skip,
             "background": self.handling.background,
             "electron_loss": first.kind == "eels",
             "normalised": first.raw is False,
