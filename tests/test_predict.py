@@ -296,7 +296,7 @@ def test_an_unsure_shift_widens_the_interval(model: Model, library_spectrum: Spe
     shifts = [-0.6, -0.3, 0.0, 0.3, 0.6]
     rows = np.stack([shifted(grid, row[None], one) for one in shifts])
 
-    def calibrated(model: Model, intensity: np.ndarray) -> Answers:
+    def calibrated(model: Model, intensity: np.ndarray, **more: object) -> Answers:
         mean = model.regressor.predict(intensity).astype(float)
         kept = np.ones((len(mean), 6), dtype=bool)
         plain = answer(model, intensity)

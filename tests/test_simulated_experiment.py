@@ -23,10 +23,11 @@ from nearedge.models.method import (
 from nearedge.predict import predict_files
 from nearedge.spectra import alignment_reference, broaden
 from nearedge.uncertainty import (
+    Calibration,
     answer_out_of_fold,
-    calibrate,
     fit_detector,
     fit_distance,
+    fit_statements,
     seen_spectra,
     to_attachment,
 )
@@ -61,8 +62,8 @@ def _some(sites: Sites, kept: np.ndarray) -> Sites:
 def _model(method: Method, sites: Sites, reference: dict) -> Model:
     everything = np.arange(len(sites.group))
     classifier = fit_classifier(method, sites, everything, 0).ensemble_
-    calibration = calibrate(
-        answer_out_of_fold(method, sites, 0, folds=group_folds(sites.group, 4, 0)),
+    calibration = Calibration(
+        fit_statements(answer_out_of_fold(method, sites, 0, folds=group_folds(sites.group, 4, 0))),
         fit_distance(sites.intensity),
         fit_detector(seen_spectra(method, sites, everything, 0), classifier, method.grid),
     )

@@ -47,8 +47,7 @@ def average_answers(
     if len(intensity) == 1:
         return answer(model, intensity[0])
     count, n, points = intensity.shape
-    every = answer(model, intensity.reshape(count * n, points))
-    middle = slice(count // 2 * n, (count // 2 + 1) * n)
+    every = answer(model, intensity.reshape(count * n, points), with_reasons=False)
 
     def nodes(values: np.ndarray) -> np.ndarray:
         return values.reshape(count, n, *values.shape[1:])
@@ -68,6 +67,12 @@ def average_answers(
     if every.in_set is not None and every.coverage is not None:
         in_set = nodes(every.in_set).mean(axis=0) > 1 - every.coverage
     p_value = averaged(every.p_value)
+    novel = None if p_value is None else p_value <= NOVELTY_LEVEL
+    reasons, corrections = [""] * n, [None] * n
+    for row in np.flatnonzero(novel) if novel is not None else ():
+        why = answer(model, intensity[count // 2, row : row + 1])
+        if why.reasons is not None and why.corrections is not None:
+            reasons[row], corrections[row] = why.reasons[0], why.corrections[0]
     return replace(
         every,
         probabilities=nodes(every.probabilities).mean(axis=0),
@@ -79,9 +84,9 @@ def average_answers(
         composition_low=averaged(every.composition_low),
         composition_high=averaged(every.composition_high),
         p_value=p_value,
-        novel=None if p_value is None else p_value <= NOVELTY_LEVEL,
-        reasons=None if every.reasons is None else every.reasons[middle],
-        corrections=None if every.corrections is None else every.corrections[middle],
+        novel=novel,
+        reasons=None if novel is None else tuple(reasons),
+        corrections=None if novel is None else tuple(corrections),
     )
 
 
@@ -119,7 +124,7 @@ def sensitivities(
         ("background", "+10%"): with_background(grid, intensity, BACKGROUND),
     }
     n = len(intensity)
-    every = answer(model, np.concatenate([intensity, *changed.values()]))
+    every = answer(model, np.concatenate([intensity, *changed.values()]), with_reasons=False)
     probabilities = every.probabilities.reshape(len(changed) + 1, n, -1)
     means = every.mean.reshape(len(changed) + 1, n)
     answers = {

@@ -34,7 +34,7 @@ _ZERO_ABOVE_ONSET_EV = 6.0
 # A best mixture that leaves more than this share of the variance is no match.
 _LEAST_EXPLAINED = 0.7
 # Shifts at which a model is asked, each standing for an equal part of the probability.
-_NODES = 7
+_NODES = 5
 # Spectra that are prepared at once, which bounds the memory.
 _BLOCK = 2000
 _COMMON_STEP_EV = 0.1

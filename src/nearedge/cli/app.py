@@ -214,7 +214,8 @@ def reproduce(
     out
         Folder for results.json, figures and report.html.
     quick
-        Three tenths of the epochs and examples: a look in under a minute, not for quoting.
+        Three tenths of the examples and of most epochs: a look in under a minute, not for
+        quoting.
     full
         Every sweep, five seeds.
     """
@@ -289,10 +290,8 @@ def assess(
     seed
         Of the folds and the training.
     out
-        Folder for assessment.json.
+        Folder for assessment.json, the figures and report.html.
     """
-    import json
-
     from nearedge.cli.show import print_json, progress_bar
     from nearedge.compute import local_executor
     from nearedge.studies import assess as run
@@ -303,12 +302,10 @@ def assess(
             group_by=group_by,
             folds=folds,
             seed=seed,
+            out=out,
             executor=executor,
             progress=progress,
         )
-    if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
-        (out / "assessment.json").write_text(json.dumps(result, indent=2) + "\n")
     if output.json:
         print_json(result)
         return
@@ -341,6 +338,12 @@ def _show_assessment(result: dict[str, Any]) -> None:
         rows,
     )
     print(f"macro-F1 of nearedge: {classifier['macro_f1']:.3f}")
+    print(
+        f"made for 0.9 ({result['coverage_kind']}): sets hold {classifier['coverage']:.1%} of the "
+        f"environments with {classifier['mean_set_size']:.2f} on average, intervals "
+        f"{regressor['interval_coverage']:.1%} of the coordination numbers; "
+        f"{classifier['abstained']} of {result['sites']} sites flagged as novel"
+    )
     audit = audit_table(result["audit"])
     print_table(audit.title, audit.header, audit.rows)
     for line in winners(classifier, regressor):

@@ -14,6 +14,7 @@ from nearedge.errors import NearedgeError, UsageError, did_you_mean
 _ENGINES = {
     "feff": "nearedge.engines.feff:Feff",
     "ocean": "nearedge.engines.ocean:Ocean",
+    "xspectra": "nearedge.engines.xspectra:XSpectra",
 }
 
 GROUP = "nearedge.engines"

@@ -30,7 +30,9 @@ def headline(results: dict[str, Any]) -> list[str]:
         *_beaten("Pooled coordination MSE", network, "mse_test", regressor["pooled"]),
     ]
     if results["extent"] == "quick":
-        lines.insert(0, "Quick look: three tenths of the epochs and examples; not for quoting.")
+        lines.insert(
+            0, "Quick look: three tenths of the examples and of most epochs; not for quoting."
+        )
     return lines
 
 

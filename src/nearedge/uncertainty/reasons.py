@@ -9,8 +9,9 @@ import numpy as np
 from jaxtyping import Float
 
 from nearedge.models.ensemble import ClassifierEnsemble
+from nearedge.uncertainty.calibration import Calibration
 from nearedge.uncertainty.detector import COMPONENTS
-from nearedge.uncertainty.novelty import NOVELTY_LEVEL, Novelty
+from nearedge.uncertainty.novelty import NOVELTY_LEVEL
 
 # The intensity below the edge is looked at from the start of the grid over this width. Edges of
 # the library's sites scatter by less than what is left up to zero.
@@ -52,7 +53,7 @@ class Reason:
 def explain(
     intensity: Float[np.ndarray, " energy"],
     scores: Float[np.ndarray, " component"],
-    novelty: Novelty,
+    calibration: Calibration,
     classifier: ClassifierEnsemble,
 ) -> Reason:
     """Say why one novel spectrum is not of the library's kind.
@@ -67,25 +68,25 @@ def explain(
     intensity
         One spectrum, with a positive mean.
     scores
-        Of it, by the novelty's detector.
-    novelty, classifier
+        Of it, by the calibration's detector.
+    calibration, classifier
         Of the model.
     """
-    shift = _shift(intensity, novelty, classifier)
+    shift = _shift(intensity, calibration, classifier)
     if shift is not None:
         words = f"shifted by about {-shift.amount:+.1f} eV against the library"
         return Reason(words, shift)
-    background = _background(intensity, novelty, classifier)
+    background = _background(intensity, calibration, classifier)
     if background is not None:
         words = (
             "intensity outside the pre-edge range: a background of about "
             f"{background.amount:.0%} of the mean intensity"
         )
         return Reason(words, background)
-    shares = novelty.shares(scores[None])[0]
+    shares = calibration.statements.novelty.shares(scores[None])[0]
     if COMPONENTS[int(shares.argmin())] == "smoothness":
         return Reason("broader than anything in the library")
-    below, usual = _below_edge(intensity, novelty)
+    below, usual = _below_edge(intensity, calibration)
     if below > usual + 0.2 or below < -0.05:
         return Reason(
             f"intensity outside the pre-edge range: {below:.0%} of the mean intensity, where the "
@@ -94,41 +95,44 @@ def explain(
     return Reason("no spectrum of the library is similar")
 
 
-def _p_value(intensity: np.ndarray, novelty: Novelty, classifier: ClassifierEnsemble) -> float:
+def _p_value(
+    intensity: np.ndarray, calibration: Calibration, classifier: ClassifierEnsemble
+) -> float:
     if intensity.mean() <= 0:
         return 0.0
-    return float(novelty.p_value(intensity[None], classifier)[0])
+    scores = calibration.detector.scores(intensity[None], classifier)
+    return float(calibration.statements.novelty.p_value(scores)[0])
 
 
 def _shift(
-    intensity: np.ndarray, novelty: Novelty, classifier: ClassifierEnsemble
+    intensity: np.ndarray, calibration: Calibration, classifier: ClassifierEnsemble
 ) -> Correction | None:
-    detector = novelty.detector
+    detector = calibration.detector
     away = detector.shifted_distances(intensity[None])[0]
     amount = float(detector.shifts_eV[away.argmin()])
     if abs(amount) < _LEAST_SHIFT_eV:
         return None
     energy_eV = detector.grid.energy_eV
     moved = np.interp(energy_eV - amount, energy_eV, intensity)
-    p_value = _p_value(moved, novelty, classifier)
+    p_value = _p_value(moved, calibration, classifier)
     return Correction("shift", amount, p_value, moved) if p_value > NOVELTY_LEVEL else None
 
 
 def _background(
-    intensity: np.ndarray, novelty: Novelty, classifier: ClassifierEnsemble
+    intensity: np.ndarray, calibration: Calibration, classifier: ClassifierEnsemble
 ) -> Correction | None:
-    below, usual = _below_edge(intensity, novelty)
+    below, usual = _below_edge(intensity, calibration)
     amount = (below - usual) / (1.0 - usual)
     if abs(amount) < 0.02 or amount >= 1.0:
         return None
     changed = intensity - amount * intensity.mean()
-    p_value = _p_value(changed, novelty, classifier)
+    p_value = _p_value(changed, calibration, classifier)
     return Correction("background", amount, p_value, changed) if p_value > NOVELTY_LEVEL else None
 
 
-def _below_edge(intensity: np.ndarray, novelty: Novelty) -> tuple[float, float]:
+def _below_edge(intensity: np.ndarray, calibration: Calibration) -> tuple[float, float]:
     """Mean intensity at the start of the grid as a share of the overall mean; here, and usually."""
-    grid = novelty.detector.grid
+    grid = calibration.detector.grid
     points = max(1, round(_BELOW_EDGE_eV / grid.step_eV))
     own = float(intensity[:points].mean() / intensity.mean())
-    return own, float(novelty.detector.shape.mean[:points].mean())
+    return own, float(calibration.detector.shape.mean[:points].mean())
