@@ -12,6 +12,7 @@ from jaxtyping import Float
 from nearedge.spectra import EnergyGrid
 from nearedge.spectra.perturb import broader, shifted, with_background
 from nearedge.uncertainty.answers import Answers, answer
+from nearedge.uncertainty.novelty import NOVELTY_LEVEL
 
 if TYPE_CHECKING:
     from nearedge.models import Model
@@ -33,8 +34,8 @@ def average_answers(
 
     Probabilities, coordination numbers, fractions and p-values are averaged. The half widths of
     intervals are averaged, and the spread of the numbers over the nodes, taken as normal, is added
-    in squares. An environment is in the set if it is in the sets of more nodes than the
-    coverage leaves to chance.
+    in squares. An environment is in the set if it is in the sets of more nodes than the coverage
+    leaves to chance. Why a spectrum is novel is told of the middle node.
 
     Parameters
     ----------
@@ -48,7 +49,7 @@ def average_answers(
     if len(intensity) == 1:
         return answer(model, intensity[0])
     count, n, points = intensity.shape
-    every = answer(model, intensity.reshape(count * n, points))
+    every = answer(model, intensity.reshape(count * n, points), with_reasons=False)
 
     def nodes(values: np.ndarray) -> np.ndarray:
         return values.reshape(count, n, *values.shape[1:])
@@ -72,6 +73,13 @@ def average_answers(
     in_set = None
     if every.in_set is not None and every.coverage is not None:
         in_set = nodes(every.in_set).mean(axis=0) > 1 - every.coverage
+    p_value = None if every.p_value is None else nodes(every.p_value).mean(axis=0)
+    novel = None if p_value is None else p_value <= NOVELTY_LEVEL
+    reasons, corrections = [""] * n, [None] * n
+    for row in np.flatnonzero(novel) if novel is not None else ():
+        why = answer(model, intensity[count // 2, row : row + 1])
+        if why.reasons is not None and why.corrections is not None:
+            reasons[row], corrections[row] = why.reasons[0], why.corrections[0]
     return replace(
         every,
         probabilities=nodes(every.probabilities).mean(axis=0),
@@ -82,7 +90,10 @@ def average_answers(
         composition=composition,
         composition_low=composition_low,
         composition_high=None if composition_high is None else np.minimum(composition_high, 1.0),
-        p_value=None if every.p_value is None else nodes(every.p_value).mean(axis=0),
+        p_value=p_value,
+        novel=novel,
+        reasons=None if novel is None else tuple(reasons),
+        corrections=None if novel is None else tuple(corrections),
     )
 
 
@@ -120,7 +131,7 @@ def sensitivities(
         ("background", "+10%"): with_background(grid, intensity, BACKGROUND),
     }
     n = len(intensity)
-    every = answer(model, np.concatenate([intensity, *changed.values()]))
+    every = answer(model, np.concatenate([intensity, *changed.values()]), with_reasons=False)
     probabilities = every.probabilities.reshape(len(changed) + 1, n, -1)
     means = every.mean.reshape(len(changed) + 1, n)
     answers = {

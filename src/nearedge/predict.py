@@ -20,6 +20,7 @@ from nearedge.spectra import (
     EnergyGrid,
     ShiftEstimate,
     Spectrum,
+    check_background,
     check_steps,
     known_shift,
     read_spectra,
@@ -43,8 +44,6 @@ __all__ = [
 _RIVAL = 0.05
 # ... in the environment, and in the coordination number to within this.
 _AGREE = 0.5
-# A spectrum that is less than so probable for one of the library's is novel.
-_NOVEL = 0.01
 # Spectra that are answered at once, which bounds the memory.
 _BLOCK = 5000
 
@@ -217,6 +216,7 @@ def predict(
         If a step or background is unknown, or the shift is not a finite number.
     """
     check_steps(skip)
+    check_background(background)
     handling = Handling(tuple(skip), background)
     shift = _given(shift_eV)
     measured = [i for i, spectrum in enumerate(spectra) if _is_measured(spectrum)]
@@ -273,6 +273,7 @@ def find_shift(
         If the spectra do not show the model's edge, or resemble nothing in its library.
     """
     check_steps(skip)
+    check_background(background)
     handling = Handling(tuple(skip), background)
     measured = [i for i, spectrum in enumerate(spectra) if _is_measured(spectrum)]
     if not measured:
@@ -513,7 +514,7 @@ def _answered(
         novel = answer["novelty"]["flag"]
         message = "; ".join((*spectrum.notes, *notes))
         if novel:
-            message = f"{answer['novelty']['reason']}; {message}" if message else ""
+            message = "; ".join(filter(None, (answer["novelty"]["reason"], message)))
             answer |= {"environment": None, "coordination": None, "composition": None}
         predictions.append(
             Prediction(
@@ -541,12 +542,12 @@ def _row(labels: Sequence[str], asked: Answers, index: int) -> dict[str, Any]:
     if asked.low is not None and asked.high is not None:
         interval = [float(asked.low[index]), float(asked.high[index])]
     p_value = None if asked.p_value is None else float(asked.p_value[index])
-    if p_value is None:
-        reason = "not assessed: this model carries no calibration"
-    elif p_value < _NOVEL:
+    novel = asked.novel is not None and bool(asked.novel[index])
+    reason = "" if p_value is not None else "not assessed: this model carries no calibration"
+    if novel and p_value is not None:
+        why = asked.reasons[index] if asked.reasons is not None else ""
         reason = f"unlike the spectra that the model was trained on (p = {p_value:.2g})"
-    else:
-        reason = ""
+        reason = f"{reason}: {why}" if why else reason
     return {
         "environment": {
             "label": labels[int(asked.probabilities[index].argmax())],
@@ -561,7 +562,7 @@ def _row(labels: Sequence[str], asked: Answers, index: int) -> dict[str, Any]:
         },
         "novelty": {
             "p_value": p_value,
-            "flag": p_value is not None and p_value < _NOVEL,
+            "flag": novel,
             "reason": reason,
         },
     }

@@ -16,6 +16,7 @@ from nearedge.mixtures import load_sites
 from nearedge.models import save_model
 from nearedge.models.bands import class_bands
 from nearedge.models.method import DEFAULT, fit_classifier, fit_composition, fit_regressor
+from nearedge.spectra import alignment_reference
 from nearedge.studies.assessment import assess_library
 from nearedge.uncertainty import (
     DEFAULT_COVERAGE,
@@ -30,6 +31,9 @@ from nearedge.uncertainty import (
 
 if TYPE_CHECKING:
     import xarray
+
+# Fewer cannot tell how the energy zeros of unseen structures scatter.
+_FEW_TRAJECTORIES = 3
 
 
 def train_model(
@@ -91,13 +95,15 @@ def train_model(
             )
         }
         | {"hash": library_hash(library)},
-        "reference": {
-            "energy_eV": library["energy"].values.astype(float).round(6).tolist(),
-            "intensity": [
-                float(f"{value:.5g}") for value in library["intensity"].values.mean(axis=0)
-            ],
-        },
+        "reference": alignment_reference(
+            library["energy"].values.astype(float),
+            library["intensity"].values.astype(float),
+            library["environment"].values.astype(int),
+            _zeros(library),
+            seed,
+        ),
         "bands": class_bands(sites.intensity, sites.environment, sites.labels),
+        "trained_broadening_eV": DEFAULT.augmentation.broadening_eV if DEFAULT.augmentation else 0,
         "held_out": assessment.figures,
         "versions": {name: version(name) for name in ("nearedge", "jax", "numpy")},
         "coverage_kind": calibration.statements.coverage_kind(DEFAULT_COVERAGE),
@@ -110,6 +116,14 @@ def train_model(
     }
     save_model(out, estimators, info, _card(info), to_attachment(calibration))
     return info
+
+
+def _zeros(library: xarray.Dataset) -> np.ndarray:
+    """What shares an energy zero and a starting cell: trajectories, or structures if few."""
+    trajectory = library["trajectory_id"].values.astype(int)
+    if np.unique(trajectory).size >= _FEW_TRAJECTORIES:
+        return trajectory
+    return library["structure_id"].values.astype(int)
 
 
 _COVERAGE_WORDS = {

@@ -64,7 +64,11 @@ class Answers:
 
 
 def answer(
-    model: Model, intensity: Float[np.ndarray, "n energy"], coverage: float = DEFAULT_COVERAGE
+    model: Model,
+    intensity: Float[np.ndarray, "n energy"],
+    coverage: float = DEFAULT_COVERAGE,
+    *,
+    with_reasons: bool = True,
 ) -> Answers:
     """Answer with probabilities, prediction sets, intervals, and a test for novelty.
 
@@ -76,6 +80,9 @@ def answer(
         Spectra on the model's energy grid, not normalised.
     coverage
         Wanted of sets and intervals, between 0 and 1.
+    with_reasons
+        Whether to look for the reasons of novel spectra, some 10 ms for each; without them
+        `reasons` and `corrections` are None.
 
     Returns
     -------
@@ -138,7 +145,10 @@ def answer(
         high = np.clip(composition + np.stack(widths, axis=1), 0.0, 1.0)
     in_set = np.zeros(probabilities.shape, bool)
     in_set[usable] = said.sets.members(probabilities[usable], coverage)
-    p_value, reasons = _novelty(model, calibration, stand_in, usable)
+    scores, p_value = _novelty(model, calibration, stand_in, usable)
+    reasons = (
+        _reasons(model, calibration, stand_in, usable, scores, p_value) if with_reasons else None
+    )
     return Answers(
         probabilities=probabilities,
         in_set=in_set,
@@ -151,8 +161,8 @@ def answer(
         composition_high=high,
         p_value=p_value,
         novel=p_value <= NOVELTY_LEVEL,
-        reasons=tuple(reason.words for reason in reasons),
-        corrections=tuple(reason.correction for reason in reasons),
+        reasons=None if reasons is None else tuple(reason.words for reason in reasons),
+        corrections=None if reasons is None else tuple(one.correction for one in reasons),
         coverage=coverage,
         coverage_kind=said.coverage_kind(coverage),
     )
@@ -171,12 +181,24 @@ def _probabilities(
 
 def _novelty(
     model: Model, calibration: Calibration, intensity: np.ndarray, usable: np.ndarray
-) -> tuple[np.ndarray, list[Reason]]:
-    """p-values, and reasons for the novel ones."""
-    novelty, classifier = calibration.statements.novelty, model.classifier
-    scores = calibration.detector.scores(intensity, classifier)
+) -> tuple[np.ndarray, np.ndarray]:
+    """Scores of the detector, and their p-values."""
+    novelty = calibration.statements.novelty
+    scores = calibration.detector.scores(intensity, model.classifier)
     p_value = novelty.p_value(scores)
     p_value[~usable] = max(curve.beyond for curve in novelty.curves)
+    return scores, p_value
+
+
+def _reasons(
+    model: Model,
+    calibration: Calibration,
+    intensity: np.ndarray,
+    usable: np.ndarray,
+    scores: np.ndarray,
+    p_value: np.ndarray,
+) -> list[Reason]:
+    """Reasons for the novel spectra, empty ones for the others."""
     reasons = []
     for row, p in enumerate(p_value):
         if not usable[row]:
@@ -184,5 +206,5 @@ def _novelty(
         elif p > NOVELTY_LEVEL:
             reasons.append(Reason(""))
         else:
-            reasons.append(explain(intensity[row], scores[row], calibration, classifier))
-    return p_value, reasons
+            reasons.append(explain(intensity[row], scores[row], calibration, model.classifier))
+    return reasons
