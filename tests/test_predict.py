@@ -300,7 +300,8 @@ def test_an_unsure_shift_widens_the_interval(model: Model, library_spectrum: Spe
         mean = model.regressor.predict(intensity).astype(float)
         kept = np.ones((len(mean), 6), dtype=bool)
         p = model.classifier.predict_proba(intensity).astype(float)
-        return Answers(p, kept, mean, mean - 0.3, mean + 0.3, None, 0.9, "empirical")
+        low, high = mean - 0.3, mean + 0.3
+        return Answers(p, mean, kept, low, high, coverage=0.9, coverage_kind="empirical")
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("nearedge._answering.answer", calibrated)

@@ -16,7 +16,7 @@ from nearedge.models import Model
 from nearedge.models.method import DEFAULT, Method, fit_classifier, fit_regressor
 from nearedge.predict import predict_files
 from nearedge.spectra import alignment_reference, broaden
-from nearedge.uncertainty import answer_out_of_fold, calibrate, fit_distance, to_attachment
+from nearedge.uncertainty import answer_out_of_fold, calibrate, to_attachment
 
 pytestmark = pytest.mark.slow
 
@@ -47,11 +47,12 @@ def _model(method: Method, sites: Sites, reference: dict) -> Model:
     everything = np.arange(len(sites.group))
     known = answer_out_of_fold(method, sites, 0)
     info = {"absorber": "O", "edge": "K", "grid": asdict(method.grid), "reference": reference}
+    classifier = fit_classifier(method, sites, everything, 0).ensemble_
     return Model(
-        fit_classifier(method, sites, everything, 0).ensemble_,
+        classifier,
         fit_regressor(method, sites, everything, 0).ensemble_,
         info,
-        calibration=to_attachment(calibrate(known, fit_distance(sites.intensity))),
+        calibration=to_attachment(calibrate(method, sites, known, classifier, 0)),
     )
 
 

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from nearedge.spectra import EnergyGrid
 from nearedge.spectra.perturb import broader, shifted, with_background
 from nearedge.uncertainty.answers import Answers, answer
+from nearedge.uncertainty.novelty import NOVELTY_LEVEL
 
 if TYPE_CHECKING:
     from nearedge.models import Model
@@ -62,6 +63,11 @@ def average_answers(
         low = np.maximum(low, np.minimum(mean, 0.0))
     if every.in_set is not None and every.coverage is not None:
         in_set = nodes(every.in_set).mean(axis=0) > 1 - every.coverage
+
+    def averaged(values: np.ndarray | None) -> np.ndarray | None:
+        return None if values is None else nodes(values).mean(axis=0)
+
+    p_value = averaged(every.p_value)
     return replace(
         every,
         probabilities=nodes(every.probabilities).mean(axis=0),
@@ -69,8 +75,31 @@ def average_answers(
         mean=mean,
         low=low,
         high=high,
-        p_value=None if every.p_value is None else nodes(every.p_value).mean(axis=0),
+        composition=averaged(every.composition),
+        composition_low=averaged(every.composition_low),
+        composition_high=averaged(every.composition_high),
+        p_value=p_value,
+        novel=None if p_value is None else p_value <= NOVELTY_LEVEL,
+        reasons=_of_likeliest(every.reasons, every.p_value, n),
+        corrections=_of_likeliest(every.corrections, every.p_value, n),
     )
+
+
+def _of_likeliest(
+    entries: tuple[Any, ...] | None, p_value: np.ndarray | None, n: int
+) -> tuple[Any, ...] | None:
+    """Of each spectrum, the entry of its least novel node among those that are novel.
+
+    Entries of a node that is not novel are empty.
+    """
+    if entries is None or p_value is None:
+        return None
+    chosen = []
+    for index in range(n):
+        own = range(index, len(entries), n)
+        told = [place for place in own if entries[place]] or [index]
+        chosen.append(entries[max(told, key=p_value.__getitem__)])
+    return tuple(chosen)
 
 
 def sensitivities(

@@ -26,6 +26,7 @@ from nearedge.spectra import (
     resample,
 )
 from nearedge.uncertainty.answers import Answers
+from nearedge.uncertainty.reasons import Correction
 
 if TYPE_CHECKING:
     from nearedge.models import Model
@@ -43,8 +44,6 @@ __all__ = [
 _RIVAL = 0.05
 # ... in the environment, and in the coordination number to within this.
 _AGREE = 0.5
-# A spectrum that is less than so probable for one of the library's is novel.
-_NOVEL = 0.01
 # Spectra that are answered at once, which bounds the memory.
 _BLOCK = 5000
 
@@ -533,13 +532,14 @@ def _row(labels: Sequence[str], asked: Answers, index: int) -> dict[str, Any]:
     interval = None
     if asked.low is not None and asked.high is not None:
         interval = [float(asked.low[index]), float(asked.high[index])]
-    p_value = None if asked.p_value is None else float(asked.p_value[index])
-    if p_value is None:
-        reason = "not assessed: this model carries no calibration"
-    elif p_value < _NOVEL:
-        reason = f"unlike the spectra that the model was trained on (p = {p_value:.2g})"
-    else:
-        reason = ""
+    p_value, novel = None, False
+    reason = "not assessed: this model carries no calibration"
+    if asked.p_value is not None and asked.novel is not None and asked.reasons is not None:
+        p_value, novel = float(asked.p_value[index]), bool(asked.novel[index])
+        reason = asked.reasons[index] if novel else ""
+        correction = None if asked.corrections is None else asked.corrections[index]
+        if novel and correction is not None:
+            reason += f"; {_effect(labels, correction)}"
     return {
         "environment": {
             "label": labels[int(asked.probabilities[index].argmax())],
@@ -554,10 +554,20 @@ def _row(labels: Sequence[str], asked: Answers, index: int) -> dict[str, Any]:
         },
         "novelty": {
             "p_value": p_value,
-            "flag": p_value is not None and p_value < _NOVEL,
+            "flag": novel,
             "reason": reason,
         },
     }
+
+
+def _effect(labels: Sequence[str], correction: Correction) -> str:
+    """What a novel spectrum would be read as, if what makes it novel were mended."""
+    done = {
+        "shift": f"moved by {correction.amount:+.1f} eV",
+        "background": f"without a background of {correction.amount:.0%} of the mean",
+    }
+    label = labels[int(correction.probabilities.argmax())]
+    return f"{done[correction.kind]} it would be read as {label}, {correction.mean:.2f}"
 
 
 def _labels(model: Model) -> list[str]:

@@ -48,19 +48,19 @@ class Answers:
     """
 
     probabilities: Float[np.ndarray, "n class"]
-    in_set: Bool[np.ndarray, "n class"] | None
     mean: Float[np.ndarray, " n"]
-    low: Float[np.ndarray, " n"] | None
-    high: Float[np.ndarray, " n"] | None
-    composition: Float[np.ndarray, "n class"] | None
-    composition_low: Float[np.ndarray, "n class"] | None
-    composition_high: Float[np.ndarray, "n class"] | None
-    p_value: Float[np.ndarray, " n"] | None
-    novel: Bool[np.ndarray, " n"] | None
-    reasons: tuple[str, ...] | None
-    corrections: tuple[Correction | None, ...] | None
-    coverage: float | None
-    coverage_kind: CoverageKind | None
+    in_set: Bool[np.ndarray, "n class"] | None = None
+    low: Float[np.ndarray, " n"] | None = None
+    high: Float[np.ndarray, " n"] | None = None
+    composition: Float[np.ndarray, "n class"] | None = None
+    composition_low: Float[np.ndarray, "n class"] | None = None
+    composition_high: Float[np.ndarray, "n class"] | None = None
+    p_value: Float[np.ndarray, " n"] | None = None
+    novel: Bool[np.ndarray, " n"] | None = None
+    reasons: tuple[str, ...] | None = None
+    corrections: tuple[Correction | None, ...] | None = None
+    coverage: float | None = None
+    coverage_kind: CoverageKind | None = None
 
 
 def answer(
@@ -113,22 +113,7 @@ def answer(
         composition /= composition.sum(axis=1, keepdims=True)
         composition[~usable] = np.nan
     if calibration is None:
-        return Answers(
-            probabilities,
-            in_set=None,
-            mean=mean,
-            low=None,
-            high=None,
-            composition=composition,
-            composition_low=None,
-            composition_high=None,
-            p_value=None,
-            novel=None,
-            reasons=None,
-            corrections=None,
-            coverage=None,
-            coverage_kind=None,
-        )
+        return Answers(probabilities, mean, composition=composition)
     said, distance = calibration.statements, calibration.distance.of(stand_in)
     half = said.intervals.half_width(distance, coverage)
     low = high = None
@@ -173,8 +158,8 @@ def _novelty(
     model: Model, calibration: Calibration, intensity: np.ndarray, usable: np.ndarray
 ) -> tuple[np.ndarray, list[Reason]]:
     """p-values, and reasons for the novel ones."""
-    novelty, classifier = calibration.statements.novelty, model.classifier
-    scores = calibration.detector.scores(intensity, classifier)
+    novelty = calibration.statements.novelty
+    scores = calibration.detector.scores(intensity, model.classifier)
     p_value = novelty.p_value(scores)
     p_value[~usable] = max(curve.beyond for curve in novelty.curves)
     reasons = []
@@ -184,5 +169,5 @@ def _novelty(
         elif p > NOVELTY_LEVEL:
             reasons.append(Reason(""))
         else:
-            reasons.append(explain(intensity[row], scores[row], calibration, classifier))
+            reasons.append(explain(intensity[row], scores[row], calibration, model))
     return p_value, reasons
