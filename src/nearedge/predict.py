@@ -27,6 +27,7 @@ from nearedge.spectra import (
     resample,
 )
 from nearedge.uncertainty.answers import Answers
+from nearedge.uncertainty.reasons import Correction
 
 if TYPE_CHECKING:
     from nearedge.models import Model
@@ -548,6 +549,9 @@ def _row(labels: Sequence[str], asked: Answers, index: int) -> dict[str, Any]:
         why = asked.reasons[index] if asked.reasons is not None else ""
         reason = f"unlike the spectra that the model was trained on (p = {p_value:.2g})"
         reason = f"{reason}: {why}" if why else reason
+        correction = None if asked.corrections is None else asked.corrections[index]
+        if correction is not None:
+            reason += f"; {_effect(labels, correction)}"
     return {
         "environment": {
             "label": labels[int(asked.probabilities[index].argmax())],
@@ -580,6 +584,16 @@ def _composition(labels: Sequence[str], asked: Answers, index: int) -> dict[str,
         "intervals": intervals,
         "coverage": None if intervals is None else asked.coverage,
     }
+
+
+def _effect(labels: Sequence[str], correction: Correction) -> str:
+    """What a novel spectrum would be read as, if what makes it novel were mended."""
+    done = {
+        "shift": f"moved by {correction.amount:+.1f} eV",
+        "background": f"without a background of {correction.amount:.0%} of the mean",
+    }
+    label = labels[int(correction.probabilities.argmax())]
+    return f"{done[correction.kind]} it would be read as {label}, {correction.mean:.2f}"
 
 
 def _labels(model: Model) -> list[str]:

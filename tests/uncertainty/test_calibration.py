@@ -249,7 +249,7 @@ def test_a_spectrum_without_positive_mean_is_novel_and_spoils_no_other(folder):
 def test_saved_curves_are_small_and_never_state_a_lower_p_value(make_answers):
     made = _calibrate(make_answers(12, 400, 0))
     saved = from_attachment(to_attachment(made))
-    fine, coarse = made.statements.intervals.curve, saved.statements.intervals.curve
+    fine, coarse = made.statements.sets.pooled, saved.statements.sets.pooled
     asked = np.linspace(0.0, 1.1 * fine.scores[-1], 3000)
     assert len(coarse.scores) < 500 < len(fine.scores)
     assert (coarse.p_value(asked) >= fine.p_value(asked)).all()
@@ -261,7 +261,7 @@ def test_saved_curves_are_small_and_never_state_a_lower_p_value(make_answers):
     [
         lambda a: a.description.update(version=99),
         lambda a: a.description.pop("beyond"),
-        lambda a: a.numbers.pop("coordination.scores"),
+        lambda a: a.numbers.pop("coordination_0.scores"),
     ],
 )
 def test_a_damaged_calibration_is_refused_in_one_line(make_answers, damage):

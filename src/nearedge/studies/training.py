@@ -18,16 +18,7 @@ from nearedge.models.bands import class_bands
 from nearedge.models.method import DEFAULT, fit_classifier, fit_composition, fit_regressor
 from nearedge.spectra import alignment_reference
 from nearedge.studies.assessment import assess_library
-from nearedge.uncertainty import (
-    DEFAULT_COVERAGE,
-    NOVELTY_LEVEL,
-    Calibration,
-    fit_detector,
-    fit_distance,
-    fit_statements,
-    seen_spectra,
-    to_attachment,
-)
+from nearedge.uncertainty import DEFAULT_COVERAGE, NOVELTY_LEVEL, calibrate, to_attachment
 
 if TYPE_CHECKING:
     import xarray
@@ -68,12 +59,7 @@ def train_model(
     classifier = fit_classifier(DEFAULT, sites, everything, seed)
     regressor = fit_regressor(DEFAULT, sites, everything, seed)
     composition = fit_composition(DEFAULT, sites, everything, seed)
-    seen = seen_spectra(DEFAULT, sites, everything, seed)
-    calibration = Calibration(
-        fit_statements(assessment.known),
-        fit_distance(sites.intensity),
-        fit_detector(seen, classifier.ensemble_, DEFAULT.grid),
-    )
+    calibration = calibrate(DEFAULT, sites, assessment.known, classifier.ensemble_, seed)
     summary = library_info(library_path)
     info = {
         "absorber": library["absorber"].attrs["labels"][0],

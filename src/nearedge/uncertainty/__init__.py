@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         SiteAnswers,
         UnitAnswers,
         answer_out_of_fold,
-        seen_spectra,
+        calibrate,
     )
     from nearedge.uncertainty.probabilities import Scaling, fit_scaling
     from nearedge.uncertainty.reasons import Correction
@@ -52,6 +52,7 @@ _MODULE_OF = {
     "Statements": "calibration",
     "answer": "answers",
     "answer_out_of_fold": "out_of_fold",
+    "calibrate": "out_of_fold",
     "fit_detector": "detector",
     "fit_distance": "intervals",
     "fit_intervals": "intervals",
@@ -61,7 +62,6 @@ _MODULE_OF = {
     "fit_statements": "calibration",
     "from_attachment": "_saving",
     "group_curve": "groups",
-    "seen_spectra": "out_of_fold",
     "to_attachment": "_saving",
 }
 
@@ -86,6 +86,7 @@ __all__ = [
     "UnitAnswers",
     "answer",
     "answer_out_of_fold",
+    "calibrate",
     "fit_detector",
     "fit_distance",
     "fit_intervals",
@@ -95,7 +96,6 @@ __all__ = [
     "fit_statements",
     "from_attachment",
     "group_curve",
-    "seen_spectra",
     "to_attachment",
 ]
 

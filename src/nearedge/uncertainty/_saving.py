@@ -27,13 +27,17 @@ def to_attachment(calibration: Calibration) -> Attachment:
     said, detector = calibration.statements, calibration.detector
     sets, novelty = said.sets, said.novelty
     own = {str(code): curve for code, curve in enumerate(sets.curves) if curve is not None}
-    intervals = {"coordination": said.intervals} | {
-        f"fraction{code}": one for code, one in enumerate(said.fractions)
+    intervals = {"coordination_": said.intervals} | {
+        f"fraction{code}_": one for code, one in enumerate(said.fractions)
     }
     curves = (
         {"pooled": sets.pooled}
         | {f"class{code}": curve for code, curve in own.items()}
-        | {name: one.curve for name, one in intervals.items()}
+        | {
+            f"{name}{part}": curve
+            for name, one in intervals.items()
+            for part, curve in enumerate(one.curves)
+        }
         | {f"tail{number}": curve for number, curve in enumerate(novelty.tails)}
         | {f"novelty{number}": curve for number, curve in enumerate(novelty.curves)}
     )
@@ -41,6 +45,7 @@ def to_attachment(calibration: Calibration) -> Attachment:
     for name, curve in curves.items():
         small = curve.thinned()
         numbers |= {f"{name}.scores": small.scores, f"{name}.p_values": small.p_values}
+    numbers |= {f"{name}.edges": one.edges for name, one in intervals.items()}
     for name in _ELLIPSOIDS:
         ellipsoid: Ellipsoid = getattr(detector, name)
         numbers |= {f"{name}.mean": ellipsoid.mean, f"{name}.directions": ellipsoid.directions}
@@ -90,7 +95,9 @@ def _calibration(numbers: dict[str, np.ndarray], values: dict[str, Any]) -> Cali
 
     def intervals(name: str) -> Intervals:
         floor, slope = values["intervals"][name]
-        return Intervals(floor, slope, curve(name))
+        edges = numbers[f"{name}.edges"]
+        curves = tuple(curve(f"{name}{part}") for part in range(len(edges) + 1))
+        return Intervals(floor, slope, edges, curves)
 
     def ellipsoid(name: str) -> Ellipsoid:
         return Ellipsoid(
@@ -105,8 +112,8 @@ def _calibration(numbers: dict[str, np.ndarray], values: dict[str, Any]) -> Cali
             tuple(curve(f"class{c}") if str(c) in own else None for c in range(classes)),
             curve("pooled"),
         ),
-        intervals("coordination"),
-        tuple(intervals(f"fraction{code}") for code in range(classes)),
+        intervals("coordination_"),
+        tuple(intervals(f"fraction{code}_") for code in range(classes)),
         Novelty(
             tuple(curve(f"tail{number}") for number in range(values["tails"])),
             tuple(curve(f"novelty{number}") for number in range(values["kinds"])),

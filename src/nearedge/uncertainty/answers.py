@@ -48,19 +48,19 @@ class Answers:
     """
 
     probabilities: Float[np.ndarray, "n class"]
-    in_set: Bool[np.ndarray, "n class"] | None
     mean: Float[np.ndarray, " n"]
-    low: Float[np.ndarray, " n"] | None
-    high: Float[np.ndarray, " n"] | None
-    composition: Float[np.ndarray, "n class"] | None
-    composition_low: Float[np.ndarray, "n class"] | None
-    composition_high: Float[np.ndarray, "n class"] | None
-    p_value: Float[np.ndarray, " n"] | None
-    novel: Bool[np.ndarray, " n"] | None
-    reasons: tuple[str, ...] | None
-    corrections: tuple[Correction | None, ...] | None
-    coverage: float | None
-    coverage_kind: CoverageKind | None
+    in_set: Bool[np.ndarray, "n class"] | None = None
+    low: Float[np.ndarray, " n"] | None = None
+    high: Float[np.ndarray, " n"] | None = None
+    composition: Float[np.ndarray, "n class"] | None = None
+    composition_low: Float[np.ndarray, "n class"] | None = None
+    composition_high: Float[np.ndarray, "n class"] | None = None
+    p_value: Float[np.ndarray, " n"] | None = None
+    novel: Bool[np.ndarray, " n"] | None = None
+    reasons: tuple[str, ...] | None = None
+    corrections: tuple[Correction | None, ...] | None = None
+    coverage: float | None = None
+    coverage_kind: CoverageKind | None = None
 
 
 def answer(
@@ -120,22 +120,7 @@ def answer(
         composition /= composition.sum(axis=1, keepdims=True)
         composition[~usable] = np.nan
     if calibration is None:
-        return Answers(
-            probabilities,
-            in_set=None,
-            mean=mean,
-            low=None,
-            high=None,
-            composition=composition,
-            composition_low=None,
-            composition_high=None,
-            p_value=None,
-            novel=None,
-            reasons=None,
-            corrections=None,
-            coverage=None,
-            coverage_kind=None,
-        )
+        return Answers(probabilities, mean, composition=composition)
     said, distance = calibration.statements, calibration.distance.of(stand_in)
     half = said.intervals.half_width(distance, coverage)
     low = high = None
@@ -206,5 +191,5 @@ def _reasons(
         elif p > NOVELTY_LEVEL:
             reasons.append(Reason(""))
         else:
-            reasons.append(explain(intensity[row], scores[row], calibration, model.classifier))
+            reasons.append(explain(intensity[row], scores[row], calibration, model))
     return reasons

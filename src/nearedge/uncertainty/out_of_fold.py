@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int
 from nearedge.mixtures import GroupBy, Mixtures, Sites, group_folds, regressor_mixtures
 from nearedge.mixtures import class_fractions as fractions_of
 from nearedge.models.ensemble import ClassifierEnsemble, RegressorEnsemble
+from nearedge.uncertainty.calibration import Calibration, fit_statements
 from nearedge.uncertainty.detector import fit_detector
 from nearedge.uncertainty.intervals import fit_distance
 
@@ -220,7 +221,7 @@ def _answers(
     )
     intensity, labels = _units(sites, left_out, fold, seed)
     asked = both(intensity, 500 + fold)
-    seen = seen_spectra(method, sites, train, seed + fold)
+    seen = _seen_spectra(method, sites, train, seed + fold)
     detector = fit_detector(seen, classifier, method.grid)
     fractions = np.zeros((len(asked), len(sites.labels)))
     columns = [sites.labels.index(str(label)) for label in composition.classes]
@@ -241,7 +242,27 @@ def _answers(
     return site_answers, unit_answers
 
 
-def seen_spectra(
+def calibrate(
+    method: Method, sites: Sites, known: OutOfFold, classifier: ClassifierEnsemble, seed: int
+) -> Calibration:
+    """Calibrate models that were trained on all sites, with the answers of the folds' models.
+
+    Parameters
+    ----------
+    method, sites, seed
+        Of the training.
+    known
+        From `answer_out_of_fold` with the same method and sites.
+    classifier
+        Trained on all sites.
+    """
+    everything = np.arange(len(sites.group))
+    seen = _seen_spectra(method, sites, everything, seed)
+    detector = fit_detector(seen, classifier, method.grid)
+    return Calibration(fit_statements(known), fit_distance(sites.intensity), detector)
+
+
+def _seen_spectra(
     method: Method, sites: Sites, index: Int[np.ndarray, " site"], seed: int
 ) -> Float[np.ndarray, "n energy"]:
     """Spectra of training sites as they are and changed as in training, to fit a detector to."""

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
-from nearedge.models.ensemble import ClassifierEnsemble
+from nearedge.models.store import Model
 from nearedge.uncertainty.calibration import Calibration
 from nearedge.uncertainty.detector import COMPONENTS
 from nearedge.uncertainty.novelty import NOVELTY_LEVEL
@@ -18,6 +18,7 @@ from nearedge.uncertainty.novelty import NOVELTY_LEVEL
 _BELOW_EDGE_eV = 2.0
 # A shift below this is within the scatter of the library's own sites.
 _LEAST_SHIFT_eV = 0.5
+_MUCH_BELOW_EDGE = 0.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,13 +34,18 @@ class Correction:
     p_value
         Of novelty, after the change.
     intensity
-        The changed spectrum on the model's grid, to be asked about again; shape (energy,).
+        The changed spectrum on the model's grid; shape (energy,).
+    probabilities, mean
+        What it is read as: probabilities of the environments (class,), and the average
+        coordination number.
     """
 
     kind: Literal["shift", "background"]
     amount: float
     p_value: float
     intensity: Float[np.ndarray, " energy"]
+    probabilities: Float[np.ndarray, " class"]
+    mean: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,14 +60,14 @@ def explain(
     intensity: Float[np.ndarray, " energy"],
     scores: Float[np.ndarray, " component"],
     calibration: Calibration,
-    classifier: ClassifierEnsemble,
+    model: Model,
 ) -> Reason:
     """Say why one novel spectrum is not of the library's kind.
 
     Corrections are tried in turn: a shift, then taking off the intensity below the edge. The first
-    one after which the spectrum is no longer novel names the reason. Without one, a spectrum that
-    is unusual above all in being smooth is broader than the library's, and any other one is like
-    no spectrum of it.
+    one after which the spectrum is no longer novel names the reason. Without one, the intensity
+    below the edge is looked at; then a spectrum that is unusual above all in being smooth is
+    broader than the library's, and any other one is like no spectrum of it.
 
     Parameters
     ----------
@@ -69,65 +75,86 @@ def explain(
         One spectrum, with a positive mean.
     scores
         Of it, by the calibration's detector.
-    calibration, classifier
-        Of the model.
+    calibration, model
+        Which it is novel to.
     """
-    shift = _shift(intensity, calibration, classifier)
+    shift = _shift(intensity, calibration, model)
     if shift is not None:
         words = f"shifted by about {-shift.amount:+.1f} eV against the library"
         return Reason(words, shift)
-    background = _background(intensity, calibration, classifier)
+    background = _background(intensity, calibration, model)
     if background is not None:
         words = (
             "intensity outside the pre-edge range: a background of about "
             f"{background.amount:.0%} of the mean intensity"
         )
         return Reason(words, background)
-    shares = calibration.statements.novelty.shares(scores[None])[0]
-    if COMPONENTS[int(shares.argmin())] == "smoothness":
-        return Reason("broader than anything in the library")
     below, usual = _below_edge(intensity, calibration)
-    if below > usual + 0.2 or below < -0.05:
+    if below > usual + _MUCH_BELOW_EDGE or below < -0.05:
         return Reason(
             f"intensity outside the pre-edge range: {below:.0%} of the mean intensity, where the "
             f"library has {usual:.0%}"
         )
+    # Scores beyond all of the library's tie; what tells most about the cause is named.
+    shares = calibration.statements.novelty.shares(scores[None])[0]
+    if shares[COMPONENTS.index("smoothness")] <= shares.min():
+        return Reason("broader than anything in the library")
     return Reason("no spectrum of the library is similar")
 
 
-def _p_value(
-    intensity: np.ndarray, calibration: Calibration, classifier: ClassifierEnsemble
-) -> float:
-    if intensity.mean() <= 0:
-        return 0.0
-    scores = calibration.detector.scores(intensity[None], classifier)
-    return float(calibration.statements.novelty.p_value(scores)[0])
-
-
-def _shift(
-    intensity: np.ndarray, calibration: Calibration, classifier: ClassifierEnsemble
+def _correction(
+    kind: Literal["shift", "background"],
+    amount: float,
+    changed: np.ndarray,
+    calibration: Calibration,
+    model: Model,
 ) -> Correction | None:
+    """A change with its effect on the answer; None if the spectrum is novel all the same."""
+    if changed.mean() <= 0:
+        return None
+    spectra = changed[None]
+    scores = calibration.detector.scores(spectra, model.classifier)
+    p_value = float(calibration.statements.novelty.p_value(scores)[0])
+    if p_value <= NOVELTY_LEVEL:
+        return None
+    probabilities = model.classifier.predict_proba(spectra).astype(np.float64)
+    calibrated = calibration.statements.scaling.apply(probabilities)[0]
+    mean = float(model.regressor.predict(spectra)[0])
+    return Correction(kind, amount, p_value, changed, calibrated, mean)
+
+
+def _shift(intensity: np.ndarray, calibration: Calibration, model: Model) -> Correction | None:
     detector = calibration.detector
     away = detector.shifted_distances(intensity[None])[0]
     amount = float(detector.shifts_eV[away.argmin()])
     if abs(amount) < _LEAST_SHIFT_eV:
         return None
-    energy_eV = detector.grid.energy_eV
-    moved = np.interp(energy_eV - amount, energy_eV, intensity)
-    p_value = _p_value(moved, calibration, classifier)
-    return Correction("shift", amount, p_value, moved) if p_value > NOVELTY_LEVEL else None
+    moved = _moved(intensity, amount, calibration)
+    return _correction("shift", amount, moved, calibration, model)
 
 
-def _background(
-    intensity: np.ndarray, calibration: Calibration, classifier: ClassifierEnsemble
-) -> Correction | None:
+def _moved(
+    intensity: np.ndarray, amount_eV: float, calibration: Calibration
+) -> Float[np.ndarray, " energy"]:
+    """A spectrum moved along its grid.
+
+    What the grid did not show is taken from the library's mean, on the scale of the rest, so that
+    it speaks neither for nor against the shift.
+    """
+    energy_eV, mean = calibration.detector.grid.energy_eV, calibration.detector.shape.mean
+    at_eV = energy_eV - amount_eV
+    known = (at_eV >= energy_eV[0] - 1e-9) & (at_eV <= energy_eV[-1] + 1e-9)
+    moved = np.interp(at_eV, energy_eV, intensity)
+    return np.where(known, moved, mean * moved[known].mean() / mean[known].mean())
+
+
+def _background(intensity: np.ndarray, calibration: Calibration, model: Model) -> Correction | None:
     below, usual = _below_edge(intensity, calibration)
     amount = (below - usual) / (1.0 - usual)
     if abs(amount) < 0.02 or amount >= 1.0:
         return None
     changed = intensity - amount * intensity.mean()
-    p_value = _p_value(changed, calibration, classifier)
-    return Correction("background", amount, p_value, changed) if p_value > NOVELTY_LEVEL else None
+    return _correction("background", amount, changed, calibration, model)
 
 
 def _below_edge(intensity: np.ndarray, calibration: Calibration) -> tuple[float, float]:
