@@ -172,7 +172,7 @@ def subset_sizes(total: int, most: int) -> np.ndarray:
     Examples
     --------
     >>> subset_sizes(7, 6).tolist(), subset_sizes(60, 6).tolist()
-    ([1, 2, 3, 5, 7], [3, 6, 10, 18, 33, 60])
+    ([1, 2, 3, 5, 7], [3, 5, 10, 18, 33, 60])
     """
     return np.unique(np.rint(np.geomspace(max(1, total // 16), total, most)).astype(int))
 
