@@ -84,8 +84,8 @@ def _sweep_accuracy(
 def averaged_sweep(sites: Sites, size: Extent, progress: Progress) -> dict[str, np.ndarray]:
     """Accuracy (seed, number) by part, for mixtures of exactly so many raw spectra of one class.
 
-    Every network is trained and asked on mixtures of the same number; "held-out" are mixtures of
-    unseen groups, and "held-out sites" the single sites that they are averaged from.
+    Every network is trained and asked on mixtures of the same number; "held-out averages" are
+    mixtures of unseen groups, "held-out sites" the single sites that they are averaged from.
     """
     count = round(COUNTS["classifier"] * size.effort)
     examples = [
@@ -111,7 +111,11 @@ def averaged_sweep(sites: Sites, size: Extent, progress: Progress) -> dict[str, 
         for test in [example.mixtures["test"]]
     ]
     singles = parts.pop("held-out")
-    return {**parts, "held-out": np.reshape(mixed, shape), "held-out sites": singles}
+    return {
+        **parts,
+        "held-out averages": np.reshape(mixed, shape),
+        "held-out sites": singles,
+    }
 
 
 def groups_sweep(
