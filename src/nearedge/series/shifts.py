@@ -54,10 +54,9 @@ class Shifts:
         """Find the shift that all files share, from some of them."""
         if self._given or None in self.table:
             return
-        spread = np.linspace(0, len(files) - 1, _PLACES * 4).tolist()
-        chosen = {round(place) for place in spread}
-        places: list[tuple[str, int]] = [(files[place], 0) for place in sorted(chosen)]
-        self._find(None, places)
+        most = _PLACES * 4 - 1
+        chosen = sorted({round(k * (len(files) - 1) / most) for k in range(most + 1)})
+        self._find(None, [(files[place], 0) for place in chosen])
 
     def find_for(self, path: str) -> None:
         """Find the shift of one large file, from spectra all over it."""
