@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test test-all check lint bench quantum-espresso clean
+.PHONY: demo test test-all check lint bench gpaw quantum-espresso clean
 
 demo: .venv/ready
 	$(BIN)/nearedge reproduce --out results/demo
@@ -38,8 +38,15 @@ quantum-espresso:
 		--no-install-recommends quantum-espresso >/dev/null \
 		|| echo "Quantum ESPRESSO is not installed: apt-get failed"
 
+# GPAW, an optional engine under the GPL, in an environment of its own (docs/engines/gpaw.md).
+gpaw: .venv-gpaw/ready
+
+.venv-gpaw/ready: scripts/install-gpaw.sh
+	bash scripts/install-gpaw.sh .venv-gpaw $(PYTHON)
+	touch $@
+
 clean:
-	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-gpaw build dist .pytest_cache .ruff_cache .hypothesis
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

@@ -23,7 +23,7 @@ from nearedge.predict import (
 )
 from nearedge.spectra import EnergyGrid, ShiftEstimate, Spectrum, read_spectra, resample
 from nearedge.spectra.perturb import shifted
-from nearedge.uncertainty import Answers
+from nearedge.uncertainty import Answers, answer
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "spectra" / "xmu.dat"
 
@@ -65,7 +65,7 @@ def test_a_prediction_has_the_keys_of_the_contract() -> None:
     document = answer.to_dict()
     assert set(document) == {
         "file", "scan", "status", "environment", "coordination", "novelty", "alignment", "message",
-        "preparation", "sensitivity",
+        "preparation", "sensitivity", "composition",
     }  # fmt: skip
     assert set(document["environment"]) == {"label", "probabilities", "set", "coverage"}
     assert set(document["coordination"]) == {"mean", "interval", "coverage"}
@@ -296,11 +296,11 @@ def test_an_unsure_shift_widens_the_interval(model: Model, library_spectrum: Spe
     shifts = [-0.6, -0.3, 0.0, 0.3, 0.6]
     rows = np.stack([shifted(grid, row[None], one) for one in shifts])
 
-    def calibrated(model: Model, intensity: np.ndarray) -> Answers:
+    def calibrated(model: Model, intensity: np.ndarray, **more: object) -> Answers:
         mean = model.regressor.predict(intensity).astype(float)
         kept = np.ones((len(mean), 6), dtype=bool)
-        p = model.classifier.predict_proba(intensity).astype(float)
-        return Answers(p, kept, mean, mean - 0.3, mean + 0.3, None, 0.9, "empirical")
+        plain = answer(model, intensity)
+        return replace(plain, in_set=kept, mean=mean, low=mean - 0.3, high=mean + 0.3, coverage=0.9)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("nearedge._answering.answer", calibrated)
@@ -369,3 +369,19 @@ def test_to_dict_of_an_error_has_nothing_but_the_message() -> None:
     document = Prediction("a.dat", None, "error", message="a.dat: empty").to_dict()
     assert document["environment"] is None
     assert document["message"] == "a.dat: empty"
+
+
+def test_fractions_of_a_model_that_has_them_are_told_and_averaged_over_shifts() -> None:
+    model = load_model(model_folder("default"))
+    # Any ensemble with softmax outputs serves to see that its answers arrive.
+    model = replace(model, composition=model.classifier)
+    [answer] = predict(read_spectra(EXAMPLE), model)
+    assert answer.composition is not None
+    assert sum(answer.composition["fractions"].values()) == pytest.approx(1.0)
+    assert list(answer.composition["fractions"]) == model.classifier.classes.tolist()
+    assert answer.intensity is not None
+    nodes = np.stack([answer.intensity, np.roll(answer.intensity, 3)])[:, None]
+    single = [average_answers(model, node[None]).composition for node in nodes]
+    found = average_answers(model, nodes).composition
+    assert found is not None
+    np.testing.assert_allclose(found, np.mean(single, axis=0), rtol=1e-5)

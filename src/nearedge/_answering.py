@@ -12,6 +12,7 @@ from jaxtyping import Float
 from nearedge.spectra import EnergyGrid
 from nearedge.spectra.perturb import broader, shifted, with_background
 from nearedge.uncertainty.answers import Answers, answer
+from nearedge.uncertainty.novelty import NOVELTY_LEVEL
 
 if TYPE_CHECKING:
     from nearedge.models import Model
@@ -23,16 +24,18 @@ BACKGROUND = 0.1
 # lives 0.2 eV wide, a soft X-ray monochromator adds 0.1 to 0.5 eV.
 TYPICAL_FWHM_EV = 0.5
 
+_Averaged = tuple[np.ndarray, np.ndarray | None, np.ndarray | None]
+
 
 def average_answers(
     model: Model, intensity: Float[np.ndarray, "node n energy"], stretch: float = 1.0
 ) -> Answers:
     """Answer spectra that may be any of several, all alike probable: the same at several shifts.
 
-    Probabilities, coordination numbers and p-values are averaged. The half widths of the interval
-    are averaged, and the spread of the coordination numbers over the nodes, taken as normal, is
-    added in squares. An environment is in the set if it is in the sets of more nodes than the
-    coverage leaves to chance.
+    Probabilities, coordination numbers, fractions and p-values are averaged. The half widths of
+    intervals are averaged, and the spread of the numbers over the nodes, taken as normal, is added
+    in squares. An environment is in the set if it is in the sets of more nodes than the coverage
+    leaves to chance. Why a spectrum is novel is told of the middle node.
 
     Parameters
     ----------
@@ -46,22 +49,37 @@ def average_answers(
     if len(intensity) == 1:
         return answer(model, intensity[0])
     count, n, points = intensity.shape
-    every = answer(model, intensity.reshape(count * n, points))
+    every = answer(model, intensity.reshape(count * n, points), with_reasons=False)
 
     def nodes(values: np.ndarray) -> np.ndarray:
         return values.reshape(count, n, *values.shape[1:])
 
-    means = nodes(every.mean)
-    mean, spread = means.mean(axis=0), means.std(axis=0)
-    low = high = in_set = None
-    if every.low is not None and every.high is not None and every.coverage is not None:
+    def averaged(values: np.ndarray, low: np.ndarray | None, high: np.ndarray | None) -> _Averaged:
+        at_nodes = nodes(values)
+        mean, spread = at_nodes.mean(axis=0), at_nodes.std(axis=0)
+        if low is None or high is None or every.coverage is None:
+            return mean, None, None
         reach = NormalDist().inv_cdf((1 + every.coverage) / 2) * stretch * spread
-        low = mean - np.hypot((means - nodes(every.low)).mean(axis=0), reach)
-        high = mean + np.hypot((nodes(every.high) - means).mean(axis=0), reach)
-        # No coordination number is negative; a mean that is stays inside its interval.
-        low = np.maximum(low, np.minimum(mean, 0.0))
+        below = np.hypot((at_nodes - nodes(low)).mean(axis=0), reach)
+        above = np.hypot((nodes(high) - at_nodes).mean(axis=0), reach)
+        # Neither number is negative; a mean that is stays inside its interval.
+        return mean, np.maximum(mean - below, np.minimum(mean, 0.0)), mean + above
+
+    mean, low, high = averaged(every.mean, every.low, every.high)
+    fractions: _Averaged | tuple[None, None, None] = None, None, None
+    if every.composition is not None:
+        fractions = averaged(every.composition, every.composition_low, every.composition_high)
+    composition, composition_low, composition_high = fractions
+    in_set = None
     if every.in_set is not None and every.coverage is not None:
         in_set = nodes(every.in_set).mean(axis=0) > 1 - every.coverage
+    p_value = None if every.p_value is None else nodes(every.p_value).mean(axis=0)
+    novel = None if p_value is None else p_value <= NOVELTY_LEVEL
+    reasons, corrections = [""] * n, [None] * n
+    for row in np.flatnonzero(novel) if novel is not None else ():
+        why = answer(model, intensity[count // 2, row : row + 1])
+        if why.reasons is not None and why.corrections is not None:
+            reasons[row], corrections[row] = why.reasons[0], why.corrections[0]
     return replace(
         every,
         probabilities=nodes(every.probabilities).mean(axis=0),
@@ -69,7 +87,13 @@ def average_answers(
         mean=mean,
         low=low,
         high=high,
-        p_value=None if every.p_value is None else nodes(every.p_value).mean(axis=0),
+        composition=composition,
+        composition_low=composition_low,
+        composition_high=None if composition_high is None else np.minimum(composition_high, 1.0),
+        p_value=p_value,
+        novel=novel,
+        reasons=None if novel is None else tuple(reasons),
+        corrections=None if novel is None else tuple(corrections),
     )
 
 
@@ -107,7 +131,7 @@ def sensitivities(
         ("background", "+10%"): with_background(grid, intensity, BACKGROUND),
     }
     n = len(intensity)
-    every = answer(model, np.concatenate([intensity, *changed.values()]))
+    every = answer(model, np.concatenate([intensity, *changed.values()]), with_reasons=False)
     probabilities = every.probabilities.reshape(len(changed) + 1, n, -1)
     means = every.mean.reshape(len(changed) + 1, n)
     answers = {

@@ -12,6 +12,7 @@ from jaxtyping import Float
 
 from nearedge.errors import NearedgeError
 from nearedge.spectra import (
+    PREPARATION_STEPS,
     EnergyGrid,
     Prepared,
     Reference,
@@ -33,7 +34,7 @@ _ZERO_ABOVE_ONSET_EV = 6.0
 # A best mixture that leaves more than this share of the variance is no match.
 _LEAST_EXPLAINED = 0.7
 # Shifts at which a model is asked, each standing for an equal part of the probability.
-_NODES = 7
+_NODES = 5
 # Spectra that are prepared at once, which bounds the memory.
 _BLOCK = 2000
 _COMMON_STEP_EV = 0.1
@@ -114,7 +115,8 @@ class Stack:
         """
         first = self.spectra[0]
         arguments: dict[str, Any] = {
-            "skip": self.handling.skip,
+            # What a program computed has neither glitches nor a background, whatever its axis.
+            "skip": PREPARATION_STEPS if first.kind == "computed" else self.handling.skip,
             "background": self.handling.background,
             "electron_loss": first.kind == "eels",
             "normalised": first.raw is False,

@@ -20,12 +20,14 @@ from nearedge.spectra import (
     EnergyGrid,
     ShiftEstimate,
     Spectrum,
+    check_background,
     check_steps,
     known_shift,
     read_spectra,
     resample,
 )
 from nearedge.uncertainty.answers import Answers
+from nearedge.uncertainty.reasons import Correction
 
 if TYPE_CHECKING:
     from nearedge.models import Model
@@ -43,8 +45,6 @@ __all__ = [
 _RIVAL = 0.05
 # ... in the environment, and in the coordination number to within this.
 _AGREE = 0.5
-# A spectrum that is less than so probable for one of the library's is novel.
-_NOVEL = 0.01
 # Spectra that are answered at once, which bounds the memory.
 _BLOCK = 5000
 
@@ -80,6 +80,9 @@ class Prediction:
     sensitivity
         The answers at ``shift_eV`` -0.5 and +0.5, ``broadening`` -20% and +20%, ``background`` -10%
         and +10%; None unless asked for.
+    composition
+        ``fractions`` of sites in each environment, which sum to 1; ``intervals`` and ``coverage``,
+        None without calibration. None for a model without networks for it.
     intensity
         What the model looked at: intensities on its grid. Not part of `to_dict`.
     """
@@ -94,6 +97,7 @@ class Prediction:
     message: str = ""
     preparation: list[dict[str, Any]] | None = None
     sensitivity: dict[str, Any] | None = None
+    composition: dict[str, Any] | None = None
     intensity: np.ndarray | None = field(default=None, repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
@@ -213,6 +217,7 @@ def predict(
         If a step or background is unknown, or the shift is not a finite number.
     """
     check_steps(skip)
+    check_background(background)
     handling = Handling(tuple(skip), background)
     shift = _given(shift_eV)
     measured = [i for i, spectrum in enumerate(spectra) if _is_measured(spectrum)]
@@ -269,6 +274,7 @@ def find_shift(
         If the spectra do not show the model's edge, or resemble nothing in its library.
     """
     check_steps(skip)
+    check_background(background)
     handling = Handling(tuple(skip), background)
     measured = [i for i, spectrum in enumerate(spectra) if _is_measured(spectrum)]
     if not measured:
@@ -503,11 +509,14 @@ def _answered(
             continue
         index = int(place[row])
         answer = _row(labels, asked, index)
+        if model.composition is not None and asked.composition is not None:
+            kinds = [str(label) for label in model.composition.classes]
+            answer["composition"] = _composition(kinds, asked, index)
         novel = answer["novelty"]["flag"]
         message = "; ".join((*spectrum.notes, *notes))
         if novel:
-            message = f"{answer['novelty']['reason']}; {message}" if message else ""
-            answer |= {"environment": None, "coordination": None}
+            message = "; ".join(filter(None, (answer["novelty"]["reason"], message)))
+            answer |= {"environment": None, "coordination": None, "composition": None}
         predictions.append(
             Prediction(
                 spectrum.source,
@@ -534,12 +543,15 @@ def _row(labels: Sequence[str], asked: Answers, index: int) -> dict[str, Any]:
     if asked.low is not None and asked.high is not None:
         interval = [float(asked.low[index]), float(asked.high[index])]
     p_value = None if asked.p_value is None else float(asked.p_value[index])
-    if p_value is None:
-        reason = "not assessed: this model carries no calibration"
-    elif p_value < _NOVEL:
+    novel = asked.novel is not None and bool(asked.novel[index])
+    reason = "" if p_value is not None else "not assessed: this model carries no calibration"
+    if novel and p_value is not None:
+        why = asked.reasons[index] if asked.reasons is not None else ""
         reason = f"unlike the spectra that the model was trained on (p = {p_value:.2g})"
-    else:
-        reason = ""
+        reason = f"{reason}: {why}" if why else reason
+        correction = None if asked.corrections is None else asked.corrections[index]
+        if correction is not None:
+            reason += f"; {_effect(labels, correction)}"
     return {
         "environment": {
             "label": labels[int(asked.probabilities[index].argmax())],
@@ -554,10 +566,34 @@ def _row(labels: Sequence[str], asked: Answers, index: int) -> dict[str, Any]:
         },
         "novelty": {
             "p_value": p_value,
-            "flag": p_value is not None and p_value < _NOVEL,
+            "flag": novel,
             "reason": reason,
         },
     }
+
+
+def _composition(labels: Sequence[str], asked: Answers, index: int) -> dict[str, Any]:
+    """Fractions of one sample, as JSON holds them."""
+    assert asked.composition is not None
+    intervals = None
+    if asked.composition_low is not None and asked.composition_high is not None:
+        ends = np.stack([asked.composition_low[index], asked.composition_high[index]], axis=1)
+        intervals = dict(zip(labels, ends.tolist(), strict=True))
+    return {
+        "fractions": dict(zip(labels, asked.composition[index].tolist(), strict=True)),
+        "intervals": intervals,
+        "coverage": None if intervals is None else asked.coverage,
+    }
+
+
+def _effect(labels: Sequence[str], correction: Correction) -> str:
+    """What a novel spectrum would be read as, if what makes it novel were mended."""
+    done = {
+        "shift": f"moved by {correction.amount:+.1f} eV",
+        "background": f"without a background of {correction.amount:.0%} of the mean",
+    }
+    label = labels[int(correction.probabilities.argmax())]
+    return f"{done[correction.kind]} it would be read as {label}, {correction.mean:.2f}"
 
 
 def _labels(model: Model) -> list[str]:

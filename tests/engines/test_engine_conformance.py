@@ -14,6 +14,7 @@ from ase.build import bulk
 from nearedge.engines import SiteSpectrum, describe_site, engine_names
 from nearedge.engines.conformance import CHECKS, Case, failures
 from nearedge.engines.feff import Feff
+from nearedge.engines.gpaw import Gpaw
 from nearedge.engines.ocean import Ocean
 from nearedge.engines.xspectra import XSpectra
 from nearedge.errors import EngineError
@@ -89,6 +90,32 @@ def quick_xspectra() -> XSpectra:
 
 
 # Engines that need a program which is not installed are tried with a stand-in for it.
+def needs_gpaw() -> None:
+    """`make test-all` does not install GPAW, so its absence is no failure under CI either."""
+    try:
+        Gpaw().version()
+    except EngineError as error:
+        pytest.skip(str(error))
+
+
+def gpaw_case() -> Case:
+    """Li2O with two kinds of oxygen, on a coarse grid."""
+    settings = {"grid_spacing_A": 0.3, "mesh_length_A": 6.0}
+    cell = {"cell": [4.4, 4.5, 4.6], "pbc": True}
+    structure = Atoms(
+        "OLi2O", [[0, 0, 0], [1.2, 1.2, 1.1], [-1.2, 1.2, 1.2], [2.4, 0.3, 2.3]], **cell
+    )
+    return Case(
+        Gpaw(**settings),
+        structure,
+        sites=(3, 0),
+        broken_structure=structure,
+        broken_site=3,
+        broken_engine=Gpaw(**settings, max_iterations=2),
+        words="Did not converge!",
+    )
+
+
 CASES: dict[str, Callable[[pytest.FixtureRequest], Case]] = {
     "toy": lambda request: toy_case("toy"),
     "toy-structure": lambda request: toy_case("toy-structure"),
@@ -100,8 +127,9 @@ CASES: dict[str, Callable[[pytest.FixtureRequest], Case]] = {
     "xspectra": lambda request: (
         request.getfixturevalue("quantum_espresso") or xspectra_case(quick_xspectra())
     ),
+    "gpaw": lambda request: needs_gpaw() or gpaw_case(),
 }
-SLOW = {"feff", "xspectra"}
+SLOW = {"feff", "gpaw", "xspectra"}
 
 
 @pytest.mark.parametrize(

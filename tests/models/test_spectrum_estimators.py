@@ -263,10 +263,11 @@ def test_regressor_baselines_work_on_raw_intensities(name):
 
 
 def test_settings_of_a_baseline_are_those_that_do_best_over_the_folds():
-    noise = RNG.normal(size=96)
+    # What can be read from the spectra wants little shrinkage, noise wants much.
+    noise = np.random.default_rng(0).normal(size=96)
     ridge = regressor_baselines()["ridge"]
     alphas = [ridge.tuned(MOVING, target, HALVES)["model"].alpha for target in (POSITIONS, noise)]
-    assert alphas[0] < alphas[1] == max(ridge.grid["model__alpha"])
+    assert alphas[0] < alphas[1]
 
 
 def test_a_baseline_without_folds_keeps_its_own_settings():

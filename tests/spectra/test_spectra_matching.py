@@ -48,7 +48,7 @@ def _measured(seed: int, fwhm_eV: float = 0.3, noise: float = 0.01) -> np.ndarra
     return spectrum * (SCAN_EV > -5.0) + random.normal(0, noise, SCAN_EV.size)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=6)
 @given(moved=st.floats(-3000.0, 3000.0), scale=st.floats(1e-3, 1e4))
 def test_a_moved_and_scaled_measurement_has_the_moved_shift_and_scale(
     moved: float, scale: float
@@ -101,7 +101,7 @@ def test_structures_with_other_zeros_make_alignment_less_sure() -> None:
 def test_nodes_of_an_estimate_have_its_mean_and_nearly_its_spread() -> None:
     shift = np.arange(-532.0, -528.0, 0.1)
     probability = np.exp(-0.5 * ((shift + 530.0) / 0.5) ** 2)
-    estimate = ShiftEstimate(shift, probability / probability.sum(), 0, 0, 1, 0, 1)
+    estimate = ShiftEstimate(shift, probability / probability.sum(), 0.0, 0.0, 1.0, 0.0, 1.0)
     nodes = estimate.nodes(7)
     assert nodes.mean() == pytest.approx(-530.0, abs=0.02)
     assert nodes.std() == pytest.approx(0.5, rel=0.15)
@@ -112,9 +112,7 @@ def test_two_separate_peaks_are_two_alternatives_and_a_wide_one_is_one() -> None
 
     def peaks(*at: float) -> ShiftEstimate:
         total = sum(np.exp(-0.5 * ((shift - one) / 0.3) ** 2) for one in at)
-        return ShiftEstimate(shift, total / total.sum(), 0, 0, 1, 0, 1)
+        return ShiftEstimate(shift, total / total.sum(), 0.0, 0.0, 1.0, 0.0, 1.0)
 
-    assert [round(at) for at, _ in peaks(-531.0, -528.0).alternatives()] == [-531, -528] or [
-        round(at) for at, _ in peaks(-531.0, -528.0).alternatives()
-    ] == [-528, -531]
+    assert {round(at) for at, _ in peaks(-531.0, -528.0).alternatives()} == {-531, -528}
     assert len(peaks(-530.0, -530.5).alternatives()) == 1

@@ -21,10 +21,11 @@ from nearedge.models import (
 )
 from nearedge.spectra import EnergyGrid
 from nearedge.uncertainty import (
+    Calibration,
     answer,
-    calibrate,
     fit_detector,
     fit_distance,
+    fit_statements,
     from_attachment,
     to_attachment,
 )
@@ -47,7 +48,7 @@ DETECTOR = fit_detector(SPECTRA, CLASSIFIER, GRID)
 
 
 def _calibrate(answers):
-    return calibrate(answers, DISTANCE, DETECTOR)
+    return Calibration(fit_statements(answers), DISTANCE, DETECTOR)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +57,7 @@ def trials(make_answers):
     pairs = []
     for seed in range(40):
         everything = make_answers(13, 40, seed)
-        pairs.append((_calibrate(everything.without_fold(12)), everything.only_fold(12)))
+        pairs.append((fit_statements(everything.without_fold(12)), everything.only_fold(12)))
     return pairs
 
 
@@ -99,13 +100,13 @@ def test_intervals_hold_the_number_of_a_new_group(trials, coverage):
 
 
 def test_intervals_are_narrow_for_averages_of_many_sites(make_answers):
-    calibration = _calibrate(make_answers(12, 80, 0))
+    calibration = fit_statements(make_answers(12, 80, 0))
     site, average = calibration.intervals.half_width(np.array([1.0, 50**-0.5]), 0.9)
     assert average < 0.4 * site
 
 
 def test_no_set_is_empty(make_answers):
-    calibration = _calibrate(make_answers(12, 40, 0))
+    calibration = fit_statements(make_answers(12, 40, 0))
     drawn = np.random.default_rng(0).dirichlet(np.full(3, 0.3), size=500)
     for coverage in (0.1, 0.5, 0.9):
         inside = calibration.sets.members(drawn, coverage)
@@ -114,7 +115,7 @@ def test_no_set_is_empty(make_answers):
 
 def test_calibrated_probabilities_are_right_as_often_as_they_say(make_answers):
     known, fresh = make_answers(30, 60, 0), make_answers(30, 60, 1)
-    said = _calibrate(known).scaling.apply(fresh.sites.probabilities)
+    said = fit_statements(known).scaling.apply(fresh.sites.probabilities)
     np.testing.assert_allclose(said.sum(axis=1), 1.0)
     right = said.argmax(axis=1) == fresh.sites.environment
     assert said.max(axis=1).mean() == pytest.approx(right.mean(), abs=0.04)
@@ -133,7 +134,7 @@ def test_calibrated_probabilities_are_right_as_often_as_they_say(make_answers):
 def test_coverage_is_called_proven_only_with_enough_trajectories(
     make_answers, groups, group_by, coverage, kind
 ):
-    calibration = _calibrate(make_answers(groups, 10, 0, group_by))
+    calibration = fit_statements(make_answers(groups, 10, 0, group_by))
     assert calibration.coverage_kind(coverage) == kind
 
 
@@ -228,7 +229,7 @@ def test_intervals_hold_the_fractions_of_a_new_group(trials):
 
 def test_novelty_raises_false_alarms_no_more_often_than_its_level(trials):
     def quiet(calibration, fresh):
-        return np.mean(calibration.novelty.p_value_of(fresh.units.novelty) > 0.05)
+        return np.mean(calibration.novelty.p_value(fresh.units.novelty) > 0.05)
 
     assert _at_least(_shares(trials, quiet), 0.95)
 
@@ -248,7 +249,7 @@ def test_a_spectrum_without_positive_mean_is_novel_and_spoils_no_other(folder):
 def test_saved_curves_are_small_and_never_state_a_lower_p_value(make_answers):
     made = _calibrate(make_answers(12, 400, 0))
     saved = from_attachment(to_attachment(made))
-    fine, coarse = made.intervals.curve, saved.intervals.curve
+    fine, coarse = made.statements.sets.pooled, saved.statements.sets.pooled
     asked = np.linspace(0.0, 1.1 * fine.scores[-1], 3000)
     assert len(coarse.scores) < 500 < len(fine.scores)
     assert (coarse.p_value(asked) >= fine.p_value(asked)).all()
@@ -260,7 +261,7 @@ def test_saved_curves_are_small_and_never_state_a_lower_p_value(make_answers):
     [
         lambda a: a.description.update(version=99),
         lambda a: a.description.pop("beyond"),
-        lambda a: a.numbers.pop("coordination.scores"),
+        lambda a: a.numbers.pop("coordination_0.scores"),
     ],
 )
 def test_a_damaged_calibration_is_refused_in_one_line(make_answers, damage):

@@ -26,13 +26,18 @@ from sklearn.svm import SVC, SVR
 
 from nearedge.models.preprocessing import features
 
-Folds = Sequence[tuple[Int[np.ndarray, " fitted"], Int[np.ndarray, " scored"]]]
+Folds = Sequence[tuple[Int[np.ndarray, " _"], Int[np.ndarray, " _"]]]
 
 # Equal widths in the scaled inputs: SVC's own "scale" is 1 / (number of points) there.
 _KERNELS = ("scale", 0.002, 0.02)
-_FOREST = {"n_estimators": 200, "random_state": 0}
+_FOREST: dict[str, Any] = {"n_estimators": 200, "random_state": 0}
 # Few and small trees on coarse bins: with six classes boosting still takes most of the time.
-_BOOSTING = {"max_iter": 50, "max_leaf_nodes": 8, "max_bins": 63, "early_stopping": False}
+_BOOSTING: dict[str, Any] = {
+    "max_iter": 50,
+    "max_leaf_nodes": 8,
+    "max_bins": 63,
+    "early_stopping": False,
+}
 _RATES = {"learning_rate": (0.1, 0.3)}
 
 
@@ -82,7 +87,7 @@ class Baseline:
         >>> model["model"].C in classifier_baselines()["logistic"].grid["model__C"]
         True
         """
-        estimator = clone(self.estimator)
+        estimator: Any = clone(self.estimator)
         if not self.grid or not folds:
             return estimator
         search = GridSearchCV(

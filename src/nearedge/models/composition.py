@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float, Int
 
-from nearedge.mixtures import Mixtures, Sites, class_fractions
+from nearedge.mixtures import Sites
 from nearedge.models.ensemble import ClassifierEnsemble
 from nearedge.models.examples import Examples
 from nearedge.models.network import Architecture
@@ -91,11 +91,6 @@ def fractions_by_library(
     one_hot = np.eye(len(sites.labels))[sites.environment[index]]
     shares = weights @ one_hot
     return shares / shares.sum(axis=1, keepdims=True)
-
-
-def mixture_fractions(mixtures: Mixtures, sites: Sites) -> Float[np.ndarray, "mixture class"]:
-    """True shares of the classes in mixtures of a library's sites."""
-    return class_fractions(mixtures, sites.environment, len(sites.labels))
 
 
 def _non_negative(

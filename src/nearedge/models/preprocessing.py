@@ -131,6 +131,20 @@ class Preprocessing:
         if self.normalise == "area":
             _positive_means(x)
 
+    def normalised(
+        self, x: Float[np.ndarray, "spectrum feature"]
+    ) -> Float[np.ndarray, "spectrum feature"]:
+        """Intensities after normalisation, before representation and scaling."""
+        return _NORMALISATIONS[self.normalise](x)
+
+    def pull_back(self, gradient: Float[np.ndarray, " feature"]) -> Float[np.ndarray, " feature"]:
+        """Gradient with respect to normalised intensities, from one with respect to `inputs`."""
+        of_features = gradient / self.scale
+        if self.representation == "cumulative":
+            # Each intensity enters every running sum from its own energy up.
+            return np.cumsum(of_features[::-1])[::-1]
+        return of_features
+
     def inputs(
         self, x: Float[np.ndarray, "spectrum feature"]
     ) -> Float[np.ndarray, "spectrum feature"]:

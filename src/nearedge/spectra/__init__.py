@@ -10,7 +10,13 @@ from nearedge.spectra.grid import PAPER_GRID, EnergyGrid, resample
 from nearedge.spectra.library_reference import alignment_reference
 from nearedge.spectra.matching import ShiftEstimate, known_shift, match
 from nearedge.spectra.normalise import broaden, normalise
-from nearedge.spectra.prepare import PREPARATION_STEPS, Prepared, check_steps, prepare
+from nearedge.spectra.prepare import (
+    PREPARATION_STEPS,
+    Prepared,
+    check_background,
+    check_steps,
+    prepare,
+)
 from nearedge.spectra.read import iter_blocks, read_spectra
 from nearedge.spectra.reference import Reference, load_reference
 from nearedge.spectra.spectrum import Spectrum
@@ -29,6 +35,7 @@ __all__ = [
     "alignment_reference",
     "best_shift",
     "broaden",
+    "check_background",
     "check_steps",
     "is_near_edge",
     "iter_blocks",

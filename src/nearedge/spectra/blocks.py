@@ -37,6 +37,8 @@ class SpectrumBlock:
     first
         Number of the first row among the spectra of the file, from 0: where to go on with
         ``iter_blocks(path, start=...)``.
+    total
+        Number of spectra in the file, where the reader knows it.
     axis, source, format, kind, raw, element, edge, notes
         As in `Spectrum`, for all rows.
 
@@ -72,6 +74,7 @@ class SpectrumBlock:
     element: str | None = None
     edge: str | None = None
     notes: tuple[str, ...] = ()
+    total: int | None = None
     _spectra: tuple[Spectrum, ...] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -152,6 +155,7 @@ def into_blocks(
             element=one.element,
             edge=one.edge,
             notes=one.notes,
+            total=len(spectra),
             _spectra=rows,
         )
 

@@ -26,10 +26,10 @@ def glitches(
     """Find single points that no neighbour supports.
 
     A point is a glitch if it lies off the line between its two neighbours by more than ten times
-    the median of that distance around it and in the whole spectrum, by more than half the range that the two neighbours on
-    each side span, and by more than 2 % of the range of the whole spectrum. Of a spectrum with
-    more than 2 % such points none is called a glitch: that is noise. The outermost two points on
-    each side are never judged.
+    the median of that distance around it and in the whole spectrum, by more than half the range
+    that the two neighbours on each side span, and by more than 2 % of the range of the whole
+    spectrum. Of a spectrum with more than 2 % such points none is called a glitch: that is noise.
+    The outermost two points on each side are never judged.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import h5py
@@ -97,8 +97,10 @@ def blocks(
         layouts = _chosen(file, columns, path) if columns else _found(file, mode, path)
         several = len(layouts) > 1
         first = 0
+        total = sum(map(_spectra, layouts))
         for layout in layouts:
-            yield from _read(layout, path, several, max(start - first, 0), size, first)
+            for block in _read(layout, path, several, max(start - first, 0), size, first):
+                yield replace(block, total=total)
             first += _spectra(layout)
 
 

@@ -106,6 +106,27 @@ def check_steps(skip: Collection[str]) -> None:
             )
 
 
+def check_background(background: str | None) -> None:
+    """Refuse what is no form of a background.
+
+    Raises
+    ------
+    UsageError
+        If there is no such form.
+
+    Examples
+    --------
+    >>> check_background("line")
+    >>> check_background("lines")
+    Traceback (most recent call last):
+    nearedge.errors.UsageError: no background is called 'lines'; did you mean 'line'?
+    """
+    if background is not None and background not in BACKGROUNDS:
+        raise UsageError(
+            f"no background is called {background!r}{did_you_mean(background, BACKGROUNDS)}"
+        )
+
+
 def prepare(
     energy_eV: Float[np.ndarray, " energy"],
     intensity: Float[np.ndarray, "spectrum energy"],
@@ -175,10 +196,7 @@ def prepare(
     True
     """
     check_steps(skip)
-    if background is not None and background not in BACKGROUNDS:
-        raise UsageError(
-            f"no background is called {background!r}{did_you_mean(background, BACKGROUNDS)}"
-        )
+    check_background(background)
     steps: list[dict[str, Any]] = []
     found = np.zeros(intensity.shape, dtype=bool)
     values = np.asarray(intensity, dtype=np.float64)
@@ -234,7 +252,8 @@ def _subtract(
     measured = edge_step(energy_eV, values[:1] - pre[0], where)
     step = np.ptp(values[0]) if measured is None else abs(measured[0][0])
     window = [round(float(energy_eV[region][end]), 3) for end in (0, -1)]
-    if form is None and abs(pre[0]) <= _SUBTRACTED * step:
+    level = fit_background(energy_eV, values[:1], region, "line", at_eV).values[:, region]
+    if form is None and np.abs(level).max() <= _SUBTRACTED * step:
         reason = "already subtracted: the pre-edge lies at zero"
         return values, {"step": "background", "form": None, "reason": reason}
     if form is not None:

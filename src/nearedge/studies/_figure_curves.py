@@ -30,6 +30,7 @@ _CURVES = {
         for part in ("train", "validation", "test")
     },
     "held-out": ("held-out", PART_COLOURS["held-out"], "-", 1.6),
+    "held-out averages": ("held-out,\naverages", PART_COLOURS["held-out"], "-", 1.6),
     "held-out sites": ("held-out,\nsingle sites", "#8f3f00", (0, (3.0, 1.2)), 1.2),
     "nearedge": ("nearedge", PART_COLOURS["held-out"], "-", 1.6),
     "paper": ("the paper's\nnetwork", "#8f3f00", (0, (3.0, 1.2)), 1.2),
@@ -46,8 +47,8 @@ class Sweep:
         Increasing values of the setting; shape (setting,).
     accuracy
         Fractions by part ("train", "validation", "test" of the pooled protocol, "held-out",
-        "held-out sites") or, held-out, by method ("nearedge", "paper"); shape (seed, setting)
-        each, NaN where a value is missing.
+        "held-out averages", "held-out sites") or, held-out, by method ("nearedge", "paper");
+        shape (seed, setting) each, NaN where a value is missing.
     ticks
         Names of the settings, such as "8+6"; they stand at equal distances then.
 

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 
 from nearedge.mixtures import Examples, Sites, examples_of_parts
+from nearedge.models.ensemble import ClassifierEnsemble, RegressorEnsemble
 from nearedge.models.method import Method, fit_classifier, fit_regressor
 from nearedge.studies.classical import Question, held_out_classifier, held_out_regressor
 from nearedge.studies.paper import COUNTS
@@ -126,13 +127,20 @@ def classifier_answers(
     baselines
         Class codes that others gave for the sites of the test part, by name.
     """
+    classifier = fit_classifier(method, split.sites, split.train, split.seed, split.effort)
+    return ask_classifier(classifier.ensemble_, split, baselines)
+
+
+def ask_classifier(
+    classifier: ClassifierEnsemble, split: Split, baselines: Mapping[str, Int[np.ndarray, " site"]]
+) -> ClassifierAnswers:
+    """Ask a classifier that was trained on one part of a split about the other."""
     sites, test = split.sites, split.test
     labels = np.array(sites.labels)
-    classifier = fit_classifier(method, sites, split.train, split.seed, split.effort)
     mixtures = split.examples("classifier").mixtures["test"]
     probabilities = classifier.predict_proba(sites.intensity[test])
     return ClassifierAnswers(
-        predicted=classifier.classes_[probabilities.argmax(axis=1)],
+        predicted=classifier.classes[probabilities.argmax(axis=1)],
         true=labels[sites.environment[test]],
         probability=probabilities.max(axis=1),
         mixtures_accuracy=accuracy(classifier.predict(mixtures.intensity), labels[mixtures.target]),
@@ -149,6 +157,15 @@ def regressor_answers(
     ``split.examples("regressor")``.
     """
     regressor = fit_regressor(method, split.sites, split.train, split.seed, split.effort)
+    return ask_regressor(regressor.ensemble_, split, baselines)
+
+
+def ask_regressor(
+    regressor: RegressorEnsemble,
+    split: Split,
+    baselines: Mapping[str, Float[np.ndarray, " mixture"]],
+) -> RegressorAnswers:
+    """Ask a regressor that was trained on one part of a split about mixtures of the other."""
     asked = split.examples("regressor").mixtures["test"]
     return RegressorAnswers(
         predicted=regressor.predict(asked.intensity).astype(float),

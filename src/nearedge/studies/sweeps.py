@@ -84,8 +84,8 @@ def _sweep_accuracy(
 def averaged_sweep(sites: Sites, size: Extent, progress: Progress) -> dict[str, np.ndarray]:
     """Accuracy (seed, number) by part, for mixtures of exactly so many raw spectra of one class.
 
-    Every network is trained and asked on mixtures of the same number; "held-out" are mixtures of
-    unseen groups, and "held-out sites" the single sites that they are averaged from.
+    Every network is trained and asked on mixtures of the same number; "held-out averages" are
+    mixtures of unseen groups, "held-out sites" the single sites that they are averaged from.
     """
     count = round(COUNTS["classifier"] * size.effort)
     examples = [
@@ -111,7 +111,11 @@ def averaged_sweep(sites: Sites, size: Extent, progress: Progress) -> dict[str, 
         for test in [example.mixtures["test"]]
     ]
     singles = parts.pop("held-out")
-    return {**parts, "held-out": np.reshape(mixed, shape), "held-out sites": singles}
+    return {
+        **parts,
+        "held-out averages": np.reshape(mixed, shape),
+        "held-out sites": singles,
+    }
 
 
 def groups_sweep(
@@ -168,7 +172,7 @@ def subset_sizes(total: int, most: int) -> np.ndarray:
     Examples
     --------
     >>> subset_sizes(7, 6).tolist(), subset_sizes(60, 6).tolist()
-    ([1, 2, 3, 5, 7], [3, 6, 10, 18, 33, 60])
+    ([1, 2, 3, 5, 7], [3, 5, 10, 18, 33, 60])
     """
     return np.unique(np.rint(np.geomspace(max(1, total // 16), total, most)).astype(int))
 

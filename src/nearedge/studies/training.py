@@ -14,20 +14,17 @@ import numpy as np
 from nearedge.library import library_info, open_library
 from nearedge.mixtures import load_sites
 from nearedge.models import save_model
+from nearedge.models.bands import class_bands
 from nearedge.models.method import DEFAULT, fit_classifier, fit_composition, fit_regressor
+from nearedge.spectra import alignment_reference
 from nearedge.studies.assessment import assess_library
-from nearedge.uncertainty import (
-    DEFAULT_COVERAGE,
-    answer_out_of_fold,
-    calibrate,
-    fit_detector,
-    fit_distance,
-    seen_spectra,
-    to_attachment,
-)
+from nearedge.uncertainty import DEFAULT_COVERAGE, NOVELTY_LEVEL, calibrate, to_attachment
 
 if TYPE_CHECKING:
     import xarray
+
+# Fewer cannot tell how the energy zeros of unseen structures scatter.
+_FEW_TRAJECTORIES = 3
 
 
 def train_model(
@@ -59,17 +56,10 @@ def train_model(
     assessment = assess_library(library, seed=seed, progress=progress)
     sites = load_sites(library, DEFAULT.grid)
     everything = np.arange(len(sites.group))
-    known = answer_out_of_fold(DEFAULT, sites, seed, progress=progress)
     classifier = fit_classifier(DEFAULT, sites, everything, seed)
     regressor = fit_regressor(DEFAULT, sites, everything, seed)
     composition = fit_composition(DEFAULT, sites, everything, seed)
-    calibration = calibrate(
-        known,
-        fit_distance(sites.intensity),
-        fit_detector(
-            seen_spectra(DEFAULT, sites, everything, seed), classifier.ensemble_, DEFAULT.grid
-        ),
-    )
+    calibration = calibrate(DEFAULT, sites, assessment.known, classifier.ensemble_, seed)
     summary = library_info(library_path)
     info = {
         "absorber": library["absorber"].attrs["labels"][0],
@@ -91,15 +81,18 @@ def train_model(
             )
         }
         | {"hash": library_hash(library)},
-        "reference": {
-            "energy_eV": library["energy"].values.astype(float).round(6).tolist(),
-            "intensity": [
-                float(f"{value:.5g}") for value in library["intensity"].values.mean(axis=0)
-            ],
-        },
-        "held_out": assessment,
+        "reference": alignment_reference(
+            library["energy"].values.astype(float),
+            library["intensity"].values.astype(float),
+            library["environment"].values.astype(int),
+            _zeros(library),
+            seed,
+        ),
+        "bands": class_bands(sites.intensity, sites.environment, sites.labels),
+        "trained_broadening_eV": DEFAULT.augmentation.broadening_eV if DEFAULT.augmentation else 0,
+        "held_out": assessment.figures,
         "versions": {name: version(name) for name in ("nearedge", "jax", "numpy")},
-        "coverage_kind": calibration.coverage_kind(DEFAULT_COVERAGE),
+        "coverage_kind": calibration.statements.coverage_kind(DEFAULT_COVERAGE),
         "seed": seed,
     }
     estimators = {
@@ -109,6 +102,20 @@ def train_model(
     }
     save_model(out, estimators, info, _card(info), to_attachment(calibration))
     return info
+
+
+def _zeros(library: xarray.Dataset) -> np.ndarray:
+    """What shares an energy zero and a starting cell: trajectories, or structures if few."""
+    trajectory = library["trajectory_id"].values.astype(int)
+    if np.unique(trajectory).size >= _FEW_TRAJECTORIES:
+        return trajectory
+    return library["structure_id"].values.astype(int)
+
+
+_COVERAGE_WORDS = {
+    "conformal": "proven for a new trajectory, see docs/uncertainty.md",
+    "empirical": "calibrated on too few independent trajectories for a proof",
+}
 
 
 def library_hash(library: xarray.Dataset) -> str:
@@ -162,8 +169,26 @@ Energies are relative to: {library["energy_zero"]}. The model looks at {grid["po
 {regressor["baselines"]["paper"]:.4f} |
 | the same of the constant training mean | {regressor["constant_mse_test"]:.4f} | |
 
+## How far the answers can be trusted
+
+Measured on the groups that the calibration at hand had not used, in the same folds. Coverage is
+{info["coverage_kind"]}: {_COVERAGE_WORDS[info["coverage_kind"]]}.
+
+| | wanted | measured |
+|---|---|---|
+| prediction sets that hold the environment | {DEFAULT_COVERAGE} | {classifier["coverage"]:.3f} |
+| environments in a set, mean | | {classifier["mean_set_size"]:.2f} |
+| intervals that hold the coordination number, averages of 20 to 70 sites | \
+{DEFAULT_COVERAGE} | {regressor["interval_coverage"]:.3f} |
+| false alarms of the novelty test, single sites | {NOVELTY_LEVEL} at most | \
+{classifier["false_alarms"]["single sites"]:.3f} |
+| log loss of probabilities, before and after calibration | | \
+{classifier["log_loss"]["raw"]:.2f}, {classifier["log_loss"]["calibrated"]:.2f} |
+
 ## Limits
 
-The model knows one compound and one engine. Spectra of another compound, another edge or another
-code get an answer too, and nothing here says that it is right. Probabilities are not calibrated.
+The model knows one compound and one engine. Spectra that are like none of its library are flagged
+as novel; a spectrum of another compound that happens to look alike is not. Probabilities and sets
+speak of single sites, or of averages over sites of one environment; of a sample, ask the average
+coordination number and the fractions of environments.
 """

@@ -8,17 +8,23 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nearedge.uncertainty._saving import from_attachment, to_attachment
     from nearedge.uncertainty.answers import Answers, answer
-    from nearedge.uncertainty.calibration import DEFAULT_COVERAGE, Calibration, calibrate
+    from nearedge.uncertainty.calibration import (
+        DEFAULT_COVERAGE,
+        Calibration,
+        Statements,
+        fit_statements,
+    )
     from nearedge.uncertainty.detector import Detector, fit_detector
     from nearedge.uncertainty.groups import LEAST_GROUPS, GroupCurve, group_curve
     from nearedge.uncertainty.intervals import Distance, Intervals, fit_distance, fit_intervals
     from nearedge.uncertainty.novelty import NOVELTY_LEVEL, Novelty, fit_novelty
     from nearedge.uncertainty.out_of_fold import (
+        FoldModels,
         OutOfFold,
         SiteAnswers,
         UnitAnswers,
         answer_out_of_fold,
-        seen_spectra,
+        calibrate,
     )
     from nearedge.uncertainty.probabilities import Scaling, fit_scaling
     from nearedge.uncertainty.reasons import Correction
@@ -34,6 +40,7 @@ _MODULE_OF = {
     "Correction": "reasons",
     "Detector": "detector",
     "Distance": "intervals",
+    "FoldModels": "out_of_fold",
     "GroupCurve": "groups",
     "Intervals": "intervals",
     "Novelty": "novelty",
@@ -42,18 +49,19 @@ _MODULE_OF = {
     "Sets": "sets",
     "SiteAnswers": "out_of_fold",
     "UnitAnswers": "out_of_fold",
+    "Statements": "calibration",
     "answer": "answers",
     "answer_out_of_fold": "out_of_fold",
-    "calibrate": "calibration",
+    "calibrate": "out_of_fold",
     "fit_detector": "detector",
     "fit_distance": "intervals",
     "fit_intervals": "intervals",
     "fit_novelty": "novelty",
     "fit_scaling": "probabilities",
     "fit_sets": "sets",
+    "fit_statements": "calibration",
     "from_attachment": "_saving",
     "group_curve": "groups",
-    "seen_spectra": "out_of_fold",
     "to_attachment": "_saving",
 }
 
@@ -66,6 +74,7 @@ __all__ = [
     "Correction",
     "Detector",
     "Distance",
+    "FoldModels",
     "GroupCurve",
     "Intervals",
     "Novelty",
@@ -73,6 +82,7 @@ __all__ = [
     "Scaling",
     "Sets",
     "SiteAnswers",
+    "Statements",
     "UnitAnswers",
     "answer",
     "answer_out_of_fold",
@@ -83,9 +93,9 @@ __all__ = [
     "fit_novelty",
     "fit_scaling",
     "fit_sets",
+    "fit_statements",
     "from_attachment",
     "group_curve",
-    "seen_spectra",
     "to_attachment",
 ]
 

@@ -10,7 +10,7 @@ import numpy as np
 from nearedge.errors import NearedgeError
 from nearedge.models.store import Attachment
 from nearedge.spectra import EnergyGrid
-from nearedge.uncertainty.calibration import Calibration
+from nearedge.uncertainty.calibration import Calibration, Statements
 from nearedge.uncertainty.detector import Detector, Ellipsoid
 from nearedge.uncertainty.groups import GroupCurve
 from nearedge.uncertainty.intervals import Distance, Intervals
@@ -24,31 +24,36 @@ _ELLIPSOIDS = ("shape", "inner", "representation")
 
 def to_attachment(calibration: Calibration) -> Attachment:
     """Arrays and values to be saved with the model; curves are thinned, never to lower p-values."""
-    sets, novelty = calibration.sets, calibration.novelty
-    detector = novelty.detector
+    said, detector = calibration.statements, calibration.detector
+    sets, novelty = said.sets, said.novelty
     own = {str(code): curve for code, curve in enumerate(sets.curves) if curve is not None}
-    intervals = {"coordination": calibration.intervals} | {
-        f"fraction{code}": one for code, one in enumerate(calibration.fractions)
+    intervals = {"coordination_": said.intervals} | {
+        f"fraction{code}_": one for code, one in enumerate(said.fractions)
     }
     curves = (
         {"pooled": sets.pooled}
         | {f"class{code}": curve for code, curve in own.items()}
-        | {name: one.curve for name, one in intervals.items()}
+        | {
+            f"{name}{part}": curve
+            for name, one in intervals.items()
+            for part, curve in enumerate(one.curves)
+        }
         | {f"tail{number}": curve for number, curve in enumerate(novelty.tails)}
         | {f"novelty{number}": curve for number, curve in enumerate(novelty.curves)}
     )
-    numbers = {"offset": calibration.scaling.offset, "reference": calibration.distance.reference}
+    numbers = {"offset": said.scaling.offset, "reference": calibration.distance.reference}
     for name, curve in curves.items():
         small = curve.thinned()
         numbers |= {f"{name}.scores": small.scores, f"{name}.p_values": small.p_values}
+    numbers |= {f"{name}.edges": one.edges for name, one in intervals.items()}
     for name in _ELLIPSOIDS:
         ellipsoid: Ellipsoid = getattr(detector, name)
         numbers |= {f"{name}.mean": ellipsoid.mean, f"{name}.directions": ellipsoid.directions}
     description = {
         "version": _VERSION,
-        "group_by": calibration.group_by,
-        "groups": calibration.groups,
-        "sharpness": calibration.scaling.sharpness,
+        "group_by": said.group_by,
+        "groups": said.groups,
+        "sharpness": said.scaling.sharpness,
         "own_curves": list(own),
         "typical_distance": calibration.distance.typical,
         "intervals": {name: [one.floor, one.slope] for name, one in intervals.items()},
@@ -90,7 +95,9 @@ def _calibration(numbers: dict[str, np.ndarray], values: dict[str, Any]) -> Cali
 
     def intervals(name: str) -> Intervals:
         floor, slope = values["intervals"][name]
-        return Intervals(floor, slope, curve(name))
+        edges = numbers[f"{name}.edges"]
+        curves = tuple(curve(f"{name}{part}") for part in range(len(edges) + 1))
+        return Intervals(floor, slope, edges, curves)
 
     def ellipsoid(name: str) -> Ellipsoid:
         return Ellipsoid(
@@ -99,20 +106,22 @@ def _calibration(numbers: dict[str, np.ndarray], values: dict[str, Any]) -> Cali
 
     classes, own = len(numbers["offset"]), values["own_curves"]
     shape, inner, representation = (ellipsoid(name) for name in _ELLIPSOIDS)
-    return Calibration(
+    said = Statements(
         Scaling(values["sharpness"], numbers["offset"]),
         Sets(
             tuple(curve(f"class{c}") if str(c) in own else None for c in range(classes)),
             curve("pooled"),
         ),
-        Distance(numbers["reference"], values["typical_distance"]),
-        intervals("coordination"),
-        tuple(intervals(f"fraction{code}") for code in range(classes)),
+        intervals("coordination_"),
+        tuple(intervals(f"fraction{code}_") for code in range(classes)),
         Novelty(
-            Detector(EnergyGrid(**values["grid"]), shape, inner, representation),
             tuple(curve(f"tail{number}") for number in range(values["tails"])),
             tuple(curve(f"novelty{number}") for number in range(values["kinds"])),
         ),
         values["group_by"],
         values["groups"],
+    )
+    distance = Distance(numbers["reference"], values["typical_distance"])
+    return Calibration(
+        said, distance, Detector(EnergyGrid(**values["grid"]), shape, inner, representation)
     )

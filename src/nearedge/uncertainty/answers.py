@@ -48,23 +48,27 @@ class Answers:
     """
 
     probabilities: Float[np.ndarray, "n class"]
-    in_set: Bool[np.ndarray, "n class"] | None
     mean: Float[np.ndarray, " n"]
-    low: Float[np.ndarray, " n"] | None
-    high: Float[np.ndarray, " n"] | None
-    composition: Float[np.ndarray, "n class"] | None
-    composition_low: Float[np.ndarray, "n class"] | None
-    composition_high: Float[np.ndarray, "n class"] | None
-    p_value: Float[np.ndarray, " n"] | None
-    novel: Bool[np.ndarray, " n"] | None
-    reasons: tuple[str, ...] | None
-    corrections: tuple[Correction | None, ...] | None
-    coverage: float | None
-    coverage_kind: CoverageKind | None
+    in_set: Bool[np.ndarray, "n class"] | None = None
+    low: Float[np.ndarray, " n"] | None = None
+    high: Float[np.ndarray, " n"] | None = None
+    composition: Float[np.ndarray, "n class"] | None = None
+    composition_low: Float[np.ndarray, "n class"] | None = None
+    composition_high: Float[np.ndarray, "n class"] | None = None
+    p_value: Float[np.ndarray, " n"] | None = None
+    novel: Bool[np.ndarray, " n"] | None = None
+    reasons: tuple[str, ...] | None = None
+    corrections: tuple[Correction | None, ...] | None = None
+    coverage: float | None = None
+    coverage_kind: CoverageKind | None = None
 
 
 def answer(
-    model: Model, intensity: Float[np.ndarray, "n energy"], coverage: float = DEFAULT_COVERAGE
+    model: Model,
+    intensity: Float[np.ndarray, "n energy"],
+    coverage: float = DEFAULT_COVERAGE,
+    *,
+    with_reasons: bool = True,
 ) -> Answers:
     """Answer with probabilities, prediction sets, intervals, and a test for novelty.
 
@@ -76,6 +80,9 @@ def answer(
         Spectra on the model's energy grid, not normalised.
     coverage
         Wanted of sets and intervals, between 0 and 1.
+    with_reasons
+        Whether to look for the reasons of novel spectra, some 10 ms for each; without them
+        `reasons` and `corrections` are None.
 
     Returns
     -------
@@ -113,32 +120,20 @@ def answer(
         composition /= composition.sum(axis=1, keepdims=True)
         composition[~usable] = np.nan
     if calibration is None:
-        return Answers(
-            probabilities,
-            in_set=None,
-            mean=mean,
-            low=None,
-            high=None,
-            composition=composition,
-            composition_low=None,
-            composition_high=None,
-            p_value=None,
-            novel=None,
-            reasons=None,
-            corrections=None,
-            coverage=None,
-            coverage_kind=None,
-        )
-    distance = calibration.distance.of(stand_in)
-    half = calibration.intervals.half_width(distance, coverage)
+        return Answers(probabilities, mean, composition=composition)
+    said, distance = calibration.statements, calibration.distance.of(stand_in)
+    half = said.intervals.half_width(distance, coverage)
     low = high = None
     if composition is not None:
-        widths = [one.half_width(distance, coverage) for one in calibration.fractions]
+        widths = [one.half_width(distance, coverage) for one in said.fractions]
         low = np.clip(composition - np.stack(widths, axis=1), 0.0, 1.0)
         high = np.clip(composition + np.stack(widths, axis=1), 0.0, 1.0)
     in_set = np.zeros(probabilities.shape, bool)
-    in_set[usable] = calibration.sets.members(probabilities[usable], coverage)
-    p_value, reasons = _novelty(model, calibration, stand_in, usable)
+    in_set[usable] = said.sets.members(probabilities[usable], coverage)
+    scores, p_value = _novelty(model, calibration, stand_in, usable)
+    reasons = (
+        _reasons(model, calibration, stand_in, usable, scores, p_value) if with_reasons else None
+    )
     return Answers(
         probabilities=probabilities,
         in_set=in_set,
@@ -151,10 +146,10 @@ def answer(
         composition_high=high,
         p_value=p_value,
         novel=p_value <= NOVELTY_LEVEL,
-        reasons=tuple(reason.words for reason in reasons),
-        corrections=tuple(reason.correction for reason in reasons),
+        reasons=None if reasons is None else tuple(reason.words for reason in reasons),
+        corrections=None if reasons is None else tuple(one.correction for one in reasons),
         coverage=coverage,
-        coverage_kind=calibration.coverage_kind(coverage),
+        coverage_kind=said.coverage_kind(coverage),
     )
 
 
@@ -162,17 +157,33 @@ def _probabilities(
     model: Model, calibration: Calibration | None, intensity: np.ndarray
 ) -> np.ndarray:
     probabilities = model.classifier.predict_proba(intensity).astype(np.float64)
-    return probabilities if calibration is None else calibration.scaling.apply(probabilities)
+    return (
+        probabilities
+        if calibration is None
+        else calibration.statements.scaling.apply(probabilities)
+    )
 
 
 def _novelty(
     model: Model, calibration: Calibration, intensity: np.ndarray, usable: np.ndarray
-) -> tuple[np.ndarray, list[Reason]]:
-    """p-values, and reasons for the novel ones."""
-    novelty, classifier = calibration.novelty, model.classifier
-    scores = novelty.detector.scores(intensity, classifier)
-    p_value = novelty.p_value_of(scores)
+) -> tuple[np.ndarray, np.ndarray]:
+    """Scores of the detector, and their p-values."""
+    novelty = calibration.statements.novelty
+    scores = calibration.detector.scores(intensity, model.classifier)
+    p_value = novelty.p_value(scores)
     p_value[~usable] = max(curve.beyond for curve in novelty.curves)
+    return scores, p_value
+
+
+def _reasons(
+    model: Model,
+    calibration: Calibration,
+    intensity: np.ndarray,
+    usable: np.ndarray,
+    scores: np.ndarray,
+    p_value: np.ndarray,
+) -> list[Reason]:
+    """Reasons for the novel spectra, empty ones for the others."""
     reasons = []
     for row, p in enumerate(p_value):
         if not usable[row]:
@@ -180,5 +191,5 @@ def _novelty(
         elif p > NOVELTY_LEVEL:
             reasons.append(Reason(""))
         else:
-            reasons.append(explain(intensity[row], scores[row], novelty, classifier))
-    return p_value, reasons
+            reasons.append(explain(intensity[row], scores[row], calibration, model))
+    return reasons

@@ -22,14 +22,14 @@ CoverageKind = Literal["conformal", "empirical"]
 
 
 @dataclass(frozen=True, eq=False)
-class Calibration:
+class Statements:
     """What turns a model's numbers into statements with a coverage.
 
     Attributes
     ----------
     scaling, sets
         Of the environments, in the order of the model's classes.
-    distance, intervals
+    intervals
         Of the coordination number.
     fractions
         Intervals of the fraction of each environment; one per class.
@@ -41,7 +41,6 @@ class Calibration:
 
     scaling: Scaling
     sets: Sets
-    distance: Distance
     intervals: Intervals
     fractions: tuple[Intervals, ...]
     novelty: Novelty
@@ -58,23 +57,20 @@ class Calibration:
         return "conformal" if self.group_by == "trajectory" and enough else "empirical"
 
 
-def calibrate(answers: OutOfFold, distance: Distance, detector: Detector) -> Calibration:
-    """Fit calibration to answers of models that are trained as the model at hand was.
+def fit_statements(answers: OutOfFold) -> Statements:
+    """Fit to answers of models that are trained as the model at hand was.
 
     Parameters
     ----------
     answers
         From `answer_out_of_fold` on the library that the model is trained on.
-    distance, detector
-        Fitted to all sites of that library.
     """
     sites, units = answers.sites, answers.units
     scaling = fit_scaling(sites.probabilities, sites.environment, sites.group)
     residuals = (units.composition - units.fractions).T
-    return Calibration(
+    return Statements(
         scaling=scaling,
         sets=fit_sets(scaling.apply(sites.probabilities), sites.environment, sites.group),
-        distance=distance,
         intervals=fit_intervals(
             units.predicted - units.coordination, units.distance, units.group, units.weight
         ),
@@ -82,7 +78,24 @@ def calibrate(answers: OutOfFold, distance: Distance, detector: Detector) -> Cal
             fit_intervals(residual, units.distance, units.group, units.weight)
             for residual in residuals
         ),
-        novelty=fit_novelty(detector, units.novelty, units.group, units.kind, units.weight),
+        novelty=fit_novelty(units.novelty, units.group, units.kind, units.weight),
         group_by=answers.group_by,
         groups=np.unique(sites.group).size,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class Calibration:
+    """All that a model carries to say how far to trust it.
+
+    Attributes
+    ----------
+    statements
+        Fitted to answers on unseen groups.
+    distance, detector
+        Fitted to the sites that the model was trained on.
+    """
+
+    statements: Statements
+    distance: Distance
+    detector: Detector

@@ -70,7 +70,7 @@ def fit_ellipsoid(x: Float[np.ndarray, "n feature"], ridge: float) -> Ellipsoid:
     --------
     >>> x = np.random.default_rng(0).normal(size=(500, 3)) * np.array([3.0, 1.0, 0.001])
     >>> fit_ellipsoid(x, ridge=0.01).distance(np.array([[3.0, 1.0, 0.0], [0.0, 0.0, 3.0]])).round(1)
-    array([0.8, 9.6])
+    array([0.8, 9.7])
     """
     values = x.astype(np.float64)
     mean = values.mean(axis=0)

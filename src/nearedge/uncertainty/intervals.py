@@ -58,13 +58,16 @@ class Intervals:
     ----------
     floor, slope
         The expected squared residual is ``floor + slope * distance**2``.
-    curve
-        p-value of a residual divided by its expected size.
+    edges
+        Distances that part spectra like those of many, of few and of single sites.
+    curves
+        p-value of a residual divided by its expected size, for each of the three.
     """
 
     floor: float
     slope: float
-    curve: GroupCurve
+    edges: Float[np.ndarray, " edge"]
+    curves: tuple[GroupCurve, ...]
 
     def expected(self, distance: Float[np.ndarray, " spectrum"]) -> Float[np.ndarray, " spectrum"]:
         """Expected size of a residual."""
@@ -74,7 +77,8 @@ class Intervals:
         self, distance: Float[np.ndarray, " spectrum"], coverage: float
     ) -> Float[np.ndarray, " spectrum"]:
         """Half width of the interval; infinite where calibration groups are too few for it."""
-        return self.curve.threshold(1.0 - coverage) * self.expected(distance)
+        limits = np.array([curve.threshold(1.0 - coverage) for curve in self.curves])
+        return limits[np.searchsorted(self.edges, distance)] * self.expected(distance)
 
 
 def fit_intervals(
@@ -89,7 +93,8 @@ def fit_intervals(
     the sites have in common, and so does the squared distance of its spectrum from the mean
     spectrum. Hence the straight line between the two squares; n itself need not be known. It is
     fitted by iterated weighted least squares (squares scatter in proportion to their mean), and
-    what it gets wrong the conformal curve of the scaled residuals makes up for.
+    what it gets wrong conformal curves of the scaled residuals make up for: one for each third of
+    the distances, so that neither single sites nor averages are covered at the other's expense.
 
     Parameters
     ----------
@@ -105,7 +110,8 @@ def fit_intervals(
     References
     ----------
     J. Lei, M. G'Sell, A. Rinaldo, R. J. Tibshirani and L. Wasserman, "Distribution-free predictive
-    inference for regression", J. Am. Stat. Assoc. 113, 1094 (2018), section 5.2.
+    inference for regression", J. Am. Stat. Assoc. 113, 1094 (2018), section 5.2; V. Vovk,
+    D. Lindsay, I. Nouretdinov and A. Gammerman, "Mondrian confidence machine" (2003).
 
     Examples
     --------
@@ -115,7 +121,7 @@ def fit_intervals(
     ...     rng.normal(size=4000) / sites**0.5, sites**-0.5, np.arange(4000), np.ones(4000)
     ... )
     >>> intervals.half_width(np.array([1.0, 0.1]), coverage=0.9).round(1)
-    array([1.6, 0.2])
+    array([1.7, 0.2])
     """
     squares, terms = residual**2, np.stack([np.ones_like(distance), distance**2], axis=1)
     least = max(_LEAST_SHARE**2 * float(squares.mean()), 1e-12)
@@ -126,7 +132,23 @@ def fit_intervals(
         expected = np.maximum(terms @ coefficients, least)
     floor, slope = max(float(coefficients[0]), least), float(coefficients[1])
     scores = np.abs(residual) / np.sqrt(floor + slope * distance**2)
-    return Intervals(floor, slope, group_curve(scores, group, weight))
+    order = np.argsort(distance, kind="stable")
+    share = np.cumsum(weight[order]) / weight.sum()
+    edges = distance[order][np.searchsorted(share, [1 / 3, 2 / 3])]
+    third = np.searchsorted(edges, distance)
+    curves = [
+        group_curve(scores[third == part], group[third == part], weight[third == part])
+        for part in range(len(edges) + 1)
+        if (third == part).any()
+    ]
+    # Distances that are all alike leave thirds empty.
+    full = len(curves) == len(edges) + 1
+    return Intervals(
+        floor,
+        slope,
+        edges if full else np.empty(0),
+        tuple(curves) if full else (group_curve(scores, group, weight),),
+    )
 
 
 def _positive_line(

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
-from nearedge.models.ensemble import ClassifierEnsemble
-from nearedge.uncertainty.detector import Detector
 from nearedge.uncertainty.groups import GroupCurve, group_curve
 
 #: Spectra with a p-value up to this are flagged.
@@ -21,8 +19,6 @@ class Novelty:
 
     Attributes
     ----------
-    detector
-        Gives the four scores.
     tails
         Share of the calibration units that score as much or more, by component.
     curves
@@ -30,7 +26,6 @@ class Novelty:
         of few and averages of many sites.
     """
 
-    detector: Detector
     tails: tuple[GroupCurve, ...]
     curves: tuple[GroupCurve, ...]
 
@@ -38,14 +33,8 @@ class Novelty:
         """Share of the calibration units that score as much or more."""
         return _shares(self.tails, scores)
 
-    def p_value(
-        self, intensity: Float[np.ndarray, "n energy"], classifier: ClassifierEnsemble
-    ) -> Float[np.ndarray, " n"]:
-        """p-values; each spectrum needs a positive mean."""
-        return self.p_value_of(self.detector.scores(intensity, classifier))
-
-    def p_value_of(self, scores: Float[np.ndarray, "n component"]) -> Float[np.ndarray, " n"]:
-        """p-values of spectra whose scores are known.
+    def p_value(self, scores: Float[np.ndarray, "n component"]) -> Float[np.ndarray, " n"]:
+        """p-values of spectra with these scores.
 
         How many sites a spectrum averages is not known, so it counts as novel only if it is so as
         a single site, as an average of few and as one of many: the largest of the three p-values.
@@ -55,7 +44,6 @@ class Novelty:
 
 
 def fit_novelty(
-    detector: Detector,
     scores: Float[np.ndarray, "unit component"],
     group: Shaped[np.ndarray, " unit"],
     kind: Int[np.ndarray, " unit"],
@@ -68,10 +56,8 @@ def fit_novelty(
 
     Parameters
     ----------
-    detector
-        Fitted to all sites of the library.
     scores
-        By detectors of the folds.
+        By detectors that had not seen the units' groups.
     group, kind, weight
         Of every unit; kinds are 0 for single sites, 1 and 2 for averages of few and of many.
 
@@ -86,7 +72,7 @@ def fit_novelty(
     curves = tuple(
         group_curve(unusual[kind == number], group[kind == number]) for number in np.unique(kind)
     )
-    return Novelty(detector, tails, curves)
+    return Novelty(tails, curves)
 
 
 def _shares(

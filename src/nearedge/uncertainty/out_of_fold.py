@@ -11,6 +11,8 @@ from jaxtyping import Bool, Float, Int
 
 from nearedge.mixtures import GroupBy, Mixtures, Sites, group_folds, regressor_mixtures
 from nearedge.mixtures import class_fractions as fractions_of
+from nearedge.models.ensemble import ClassifierEnsemble, RegressorEnsemble
+from nearedge.uncertainty.calibration import Calibration, fit_statements
 from nearedge.uncertainty.detector import fit_detector
 from nearedge.uncertainty.intervals import fit_distance
 
@@ -120,12 +122,28 @@ class OutOfFold:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class FoldModels:
+    """What was trained without one fold.
+
+    Attributes
+    ----------
+    classifier, regressor, composition
+        Trained ensembles.
+    """
+
+    classifier: ClassifierEnsemble
+    regressor: RegressorEnsemble
+    composition: ClassifierEnsemble
+
+
 def answer_out_of_fold(
     method: Method,
     sites: Sites,
     seed: int,
     *,
     folds: Sequence[tuple[np.ndarray, np.ndarray]] | None = None,
+    observe: Callable[[int, FoldModels], None] | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> OutOfFold:
     """Train a method once per fold and ask about the groups left out.
@@ -140,6 +158,8 @@ def answer_out_of_fold(
         Of folds, mixtures and training.
     folds
         (training, left out) rows of `sites`; by default 10, or as many as there are groups.
+    observe
+        Called with the number of each fold and its models, for whatever else they are to be asked.
     progress
         Called with (what, done, in all).
     """
@@ -148,7 +168,10 @@ def answer_out_of_fold(
         folds = group_folds(sites.group, count, seed, classes=sites.environment)
     parts = []
     for fold, (train, left_out) in enumerate(folds):
-        parts.append(_answers(method, sites, train, left_out, fold, seed))
+        models = _train(method, sites, train, seed + fold)
+        if observe is not None:
+            observe(fold, models)
+        parts.append(_answers(method, sites, models, train, left_out, fold, seed))
         if progress is not None:
             progress("folds", fold + 1, len(folds))
     return OutOfFold(
@@ -159,15 +182,27 @@ def answer_out_of_fold(
     )
 
 
-def _answers(
-    method: Method, sites: Sites, train: np.ndarray, left_out: np.ndarray, fold: int, seed: int
-) -> tuple[SiteAnswers, UnitAnswers]:
-    """Answers of one fold."""
+def _train(method: Method, sites: Sites, train: np.ndarray, seed: int) -> FoldModels:
     from nearedge.models.method import fit_classifier, fit_composition, fit_regressor
 
-    classifier = fit_classifier(method, sites, train, seed + fold).ensemble_
-    regressor = fit_regressor(method, sites, train, seed + fold).ensemble_
-    composition = fit_composition(method, sites, train, seed + fold)
+    return FoldModels(
+        fit_classifier(method, sites, train, seed).ensemble_,
+        fit_regressor(method, sites, train, seed).ensemble_,
+        fit_composition(method, sites, train, seed),
+    )
+
+
+def _answers(
+    method: Method,
+    sites: Sites,
+    models: FoldModels,
+    train: np.ndarray,
+    left_out: np.ndarray,
+    fold: int,
+    seed: int,
+) -> tuple[SiteAnswers, UnitAnswers]:
+    """Answers of one fold."""
+    classifier, composition = models.classifier, models.composition
 
     def both(intensity: np.ndarray, key: int) -> np.ndarray:
         """Spectra as they are, and changed as in training."""
@@ -186,7 +221,7 @@ def _answers(
     )
     intensity, labels = _units(sites, left_out, fold, seed)
     asked = both(intensity, 500 + fold)
-    seen = seen_spectra(method, sites, train, seed + fold)
+    seen = _seen_spectra(method, sites, train, seed + fold)
     detector = fit_detector(seen, classifier, method.grid)
     fractions = np.zeros((len(asked), len(sites.labels)))
     columns = [sites.labels.index(str(label)) for label in composition.classes]
@@ -198,7 +233,7 @@ def _answers(
         changed=np.repeat([False, True], len(intensity)),
         weight=np.tile(_kind_weights(labels["group"], labels["size"]), 2),
         coordination=np.tile(labels["coordination"], 2),
-        predicted=regressor.predict(asked).astype(float),
+        predicted=models.regressor.predict(asked).astype(float),
         fractions=np.tile(labels["fractions"], (2, 1)),
         composition=fractions,
         distance=fit_distance(sites.intensity[train]).of(asked),
@@ -207,7 +242,27 @@ def _answers(
     return site_answers, unit_answers
 
 
-def seen_spectra(
+def calibrate(
+    method: Method, sites: Sites, known: OutOfFold, classifier: ClassifierEnsemble, seed: int
+) -> Calibration:
+    """Calibrate models that were trained on all sites, with the answers of the folds' models.
+
+    Parameters
+    ----------
+    method, sites, seed
+        Of the training.
+    known
+        From `answer_out_of_fold` with the same method and sites.
+    classifier
+        Trained on all sites.
+    """
+    everything = np.arange(len(sites.group))
+    seen = _seen_spectra(method, sites, everything, seed)
+    detector = fit_detector(seen, classifier, method.grid)
+    return Calibration(fit_statements(known), fit_distance(sites.intensity), detector)
+
+
+def _seen_spectra(
     method: Method, sites: Sites, index: Int[np.ndarray, " site"], seed: int
 ) -> Float[np.ndarray, "n energy"]:
     """Spectra of training sites as they are and changed as in training, to fit a detector to."""

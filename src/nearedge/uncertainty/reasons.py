@@ -8,15 +8,17 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
-from nearedge.models.ensemble import ClassifierEnsemble
+from nearedge.models.store import Model
+from nearedge.uncertainty.calibration import Calibration
 from nearedge.uncertainty.detector import COMPONENTS
-from nearedge.uncertainty.novelty import NOVELTY_LEVEL, Novelty
+from nearedge.uncertainty.novelty import NOVELTY_LEVEL
 
 # The intensity below the edge is looked at from the start of the grid over this width. Edges of
 # the library's sites scatter by less than what is left up to zero.
 _BELOW_EDGE_eV = 2.0
 # A shift below this is within the scatter of the library's own sites.
 _LEAST_SHIFT_eV = 0.5
+_MUCH_BELOW_EDGE = 0.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,13 +34,18 @@ class Correction:
     p_value
         Of novelty, after the change.
     intensity
-        The changed spectrum on the model's grid, to be asked about again; shape (energy,).
+        The changed spectrum on the model's grid; shape (energy,).
+    probabilities, mean
+        What it is read as: probabilities of the environments (class,), and the average
+        coordination number.
     """
 
     kind: Literal["shift", "background"]
     amount: float
     p_value: float
     intensity: Float[np.ndarray, " energy"]
+    probabilities: Float[np.ndarray, " class"]
+    mean: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,83 +59,107 @@ class Reason:
 def explain(
     intensity: Float[np.ndarray, " energy"],
     scores: Float[np.ndarray, " component"],
-    novelty: Novelty,
-    classifier: ClassifierEnsemble,
+    calibration: Calibration,
+    model: Model,
 ) -> Reason:
     """Say why one novel spectrum is not of the library's kind.
 
     Corrections are tried in turn: a shift, then taking off the intensity below the edge. The first
-    one after which the spectrum is no longer novel names the reason. Without one, a spectrum that
-    is unusual above all in being smooth is broader than the library's, and any other one is like
-    no spectrum of it.
+    one after which the spectrum is no longer novel names the reason. Without one, the intensity
+    below the edge is looked at; then a spectrum that is unusual above all in being smooth is
+    broader than the library's, and any other one is like no spectrum of it.
 
     Parameters
     ----------
     intensity
         One spectrum, with a positive mean.
     scores
-        Of it, by the novelty's detector.
-    novelty, classifier
-        Of the model.
+        Of it, by the calibration's detector.
+    calibration, model
+        Which it is novel to.
     """
-    shift = _shift(intensity, novelty, classifier)
+    shift = _shift(intensity, calibration, model)
     if shift is not None:
         words = f"shifted by about {-shift.amount:+.1f} eV against the library"
         return Reason(words, shift)
-    background = _background(intensity, novelty, classifier)
+    background = _background(intensity, calibration, model)
     if background is not None:
         words = (
             "intensity outside the pre-edge range: a background of about "
             f"{background.amount:.0%} of the mean intensity"
         )
         return Reason(words, background)
-    shares = novelty.shares(scores[None])[0]
-    if COMPONENTS[int(shares.argmin())] == "smoothness":
-        return Reason("broader than anything in the library")
-    below, usual = _below_edge(intensity, novelty)
-    if below > usual + 0.2 or below < -0.05:
+    below, usual = _below_edge(intensity, calibration)
+    if below > usual + _MUCH_BELOW_EDGE or below < -0.05:
         return Reason(
             f"intensity outside the pre-edge range: {below:.0%} of the mean intensity, where the "
             f"library has {usual:.0%}"
         )
+    # Scores beyond all of the library's tie; what tells most about the cause is named.
+    shares = calibration.statements.novelty.shares(scores[None])[0]
+    if shares[COMPONENTS.index("smoothness")] <= shares.min():
+        return Reason("broader than anything in the library")
     return Reason("no spectrum of the library is similar")
 
 
-def _p_value(intensity: np.ndarray, novelty: Novelty, classifier: ClassifierEnsemble) -> float:
-    if intensity.mean() <= 0:
-        return 0.0
-    return float(novelty.p_value(intensity[None], classifier)[0])
-
-
-def _shift(
-    intensity: np.ndarray, novelty: Novelty, classifier: ClassifierEnsemble
+def _correction(
+    kind: Literal["shift", "background"],
+    amount: float,
+    changed: np.ndarray,
+    calibration: Calibration,
+    model: Model,
 ) -> Correction | None:
-    detector = novelty.detector
+    """A change with its effect on the answer; None if the spectrum is novel all the same."""
+    if changed.mean() <= 0:
+        return None
+    spectra = changed[None]
+    scores = calibration.detector.scores(spectra, model.classifier)
+    p_value = float(calibration.statements.novelty.p_value(scores)[0])
+    if p_value <= NOVELTY_LEVEL:
+        return None
+    probabilities = model.classifier.predict_proba(spectra).astype(np.float64)
+    calibrated = calibration.statements.scaling.apply(probabilities)[0]
+    mean = float(model.regressor.predict(spectra)[0])
+    return Correction(kind, amount, p_value, changed, calibrated, mean)
+
+
+def _shift(intensity: np.ndarray, calibration: Calibration, model: Model) -> Correction | None:
+    detector = calibration.detector
     away = detector.shifted_distances(intensity[None])[0]
     amount = float(detector.shifts_eV[away.argmin()])
     if abs(amount) < _LEAST_SHIFT_eV:
         return None
-    energy_eV = detector.grid.energy_eV
-    moved = np.interp(energy_eV - amount, energy_eV, intensity)
-    p_value = _p_value(moved, novelty, classifier)
-    return Correction("shift", amount, p_value, moved) if p_value > NOVELTY_LEVEL else None
+    moved = _moved(intensity, amount, calibration)
+    return _correction("shift", amount, moved, calibration, model)
 
 
-def _background(
-    intensity: np.ndarray, novelty: Novelty, classifier: ClassifierEnsemble
-) -> Correction | None:
-    below, usual = _below_edge(intensity, novelty)
+def _moved(
+    intensity: np.ndarray, amount_eV: float, calibration: Calibration
+) -> Float[np.ndarray, " energy"]:
+    """A spectrum moved along its grid.
+
+    What the grid did not show is taken from the library's mean, on the scale of the rest, so that
+    it speaks neither for nor against the shift.
+    """
+    energy_eV, mean = calibration.detector.grid.energy_eV, calibration.detector.shape.mean
+    at_eV = energy_eV - amount_eV
+    known = (at_eV >= energy_eV[0] - 1e-9) & (at_eV <= energy_eV[-1] + 1e-9)
+    moved = np.interp(at_eV, energy_eV, intensity)
+    return np.where(known, moved, mean * moved[known].mean() / mean[known].mean())
+
+
+def _background(intensity: np.ndarray, calibration: Calibration, model: Model) -> Correction | None:
+    below, usual = _below_edge(intensity, calibration)
     amount = (below - usual) / (1.0 - usual)
     if abs(amount) < 0.02 or amount >= 1.0:
         return None
     changed = intensity - amount * intensity.mean()
-    p_value = _p_value(changed, novelty, classifier)
-    return Correction("background", amount, p_value, changed) if p_value > NOVELTY_LEVEL else None
+    return _correction("background", amount, changed, calibration, model)
 
 
-def _below_edge(intensity: np.ndarray, novelty: Novelty) -> tuple[float, float]:
+def _below_edge(intensity: np.ndarray, calibration: Calibration) -> tuple[float, float]:
     """Mean intensity at the start of the grid as a share of the overall mean; here, and usually."""
-    grid = novelty.detector.grid
+    grid = calibration.detector.grid
     points = max(1, round(_BELOW_EDGE_eV / grid.step_eV))
     own = float(intensity[:points].mean() / intensity.mean())
-    return own, float(novelty.detector.shape.mean[:points].mean())
+    return own, float(calibration.detector.shape.mean[:points].mean())

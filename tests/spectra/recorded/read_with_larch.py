@@ -5,8 +5,8 @@ Run with the interpreter of an environment that has xraylarch (2.4 GB, never one
     python tests/spectra/recorded/read_with_larch.py DATA_FOLDER > tests/spectra/recorded/larch.json
 
 xraylarch keeps Athena's energy shift beside the energies; it is added here, as Athena does when it
-shows them; of records that share a label xraylarch keeps the last. Absorption that a file does not
-store is worked out here from the columns that xraylarch read.
+shows them; of records that share a label it keeps the last. Absorption that a file does not store
+is worked out here from the columns that xraylarch read.
 """
 
 from __future__ import annotations
