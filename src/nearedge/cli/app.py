@@ -256,10 +256,11 @@ def train(library: Path, *, out: Path, seed: int = 0, output: Output = _PLAIN) -
         The same seed gives the same model.
     """
     from nearedge.cli.show import print_json, progress_bar
+    from nearedge.compute import local_executor
     from nearedge.studies.training import train_model
 
-    with progress_bar() as progress:
-        info = train_model(library, out, seed=seed, progress=progress)
+    with local_executor() as executor, progress_bar() as progress:
+        info = train_model(library, out, seed=seed, executor=executor, progress=progress)
     if output.json:
         print_json(info)
         return

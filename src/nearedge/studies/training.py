@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,7 @@ def train_model(
     out: str | os.PathLike[str],
     *,
     seed: int = 0,
+    executor: Executor | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Assess nearedge's method on a library, train it on all sites, and save the model.
@@ -44,6 +46,8 @@ def train_model(
         Folder of the model; a model that stands there is replaced when the new one is complete.
     seed
         Of folds, mixtures and training.
+    executor
+        Tunes the baselines side by side; one after the other without.
     progress
         Called with (what, done, in all).
 
@@ -53,7 +57,7 @@ def train_model(
         What is saved beside the weights: grid, classes, library, held-out figures, versions.
     """
     library = open_library(library_path).load()
-    assessment = assess_library(library, seed=seed, progress=progress)
+    assessment = assess_library(library, seed=seed, executor=executor, progress=progress)
     sites = load_sites(library, DEFAULT.grid)
     everything = np.arange(len(sites.group))
     classifier = fit_classifier(DEFAULT, sites, everything, seed)
