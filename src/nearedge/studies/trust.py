@@ -81,7 +81,7 @@ def check_statements(known: OutOfFold, *, changed: bool = False) -> Trust:
         Look at spectra changed as in training (broadened, with noise) instead of the library's own.
     """
     parts: list[dict[str, np.ndarray]] = []
-    for fold in np.unique(known.sites.fold):
+    for fold in np.unique(known.sites.fold).tolist():
         said, fresh = fit_statements(known.without_fold(fold)), known.only_fold(fold)
         rows, units = fresh.sites.changed == changed, fresh.units.changed == changed
         raw = fresh.sites.probabilities[rows]
