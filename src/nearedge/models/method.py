@@ -24,7 +24,7 @@ from nearedge.models.settings import TrainingSettings
 from nearedge.spectra import EnergyGrid
 
 _COMPOSITION = TrainingSettings(
-    "cross-entropy", epochs=100, batch_size=256, learning_rate=0.003, penalty=100.0
+    "cross-entropy", epochs=50, batch_size=256, learning_rate=0.003, penalty=1000.0
 )
 
 

@@ -1,0 +1,67 @@
+"""Fractions of environments: networks and the fits that beamlines use."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nearedge.mixtures import Sites, class_fractions, varied_mixtures
+from nearedge.models import TrainingSettings
+from nearedge.models.composition import (
+    fractions_by_library,
+    fractions_by_means,
+    train_composition,
+)
+
+CLASSES = ("0 Fe", "1 Fe", "2 Fe")
+
+
+@pytest.fixture(scope="module")
+def sites():
+    """Three classes whose peaks lie apart; sites scatter in height."""
+    rng = np.random.default_rng(0)
+    energy, environment = np.arange(30.0), np.repeat([0, 1, 2], 20)
+    peak = np.exp(-(((energy - np.array([8.0, 14.0, 20.0])[environment][:, None]) / 2) ** 2))
+    intensity = 0.2 + peak * rng.uniform(0.8, 1.2, (60, 1))
+    return Sites(
+        intensity, environment, environment.astype(float), CLASSES, np.arange(60), "atom", {}
+    )
+
+
+@pytest.fixture(scope="module")
+def asked(sites):
+    mixtures = varied_mixtures(sites.intensity, sites.environment, 200, 5, (20, 70))
+    return mixtures.intensity, class_fractions(mixtures, sites.environment, 3)
+
+
+# Sites of one class differ in nothing but height here, which leaves the library's weights free.
+@pytest.mark.parametrize(
+    ("fit", "most"), [(fractions_by_means, 0.03), (fractions_by_library, 0.08)]
+)
+def test_fits_find_the_fractions_of_clean_mixtures_on_any_scale(sites, asked, fit, most):
+    intensity, true = asked
+    fractions = fit(1e4 * intensity, sites, np.arange(60))
+    np.testing.assert_allclose(fractions.sum(axis=1), 1.0)
+    assert np.sqrt(np.mean((fractions - true) ** 2)) < most
+
+
+def test_a_class_without_references_gets_nothing(sites, asked):
+    fractions = fractions_by_means(asked[0], sites, np.arange(40))
+    assert (fractions[:, 2] == 0).all()
+
+
+def test_networks_learn_fractions_that_sum_to_one(sites, asked):
+    mixtures = varied_mixtures(sites.intensity, sites.environment, 1500, 0)
+    ensemble = train_composition(
+        mixtures.intensity,
+        class_fractions(mixtures, sites.environment, 3),
+        CLASSES,
+        TrainingSettings("cross-entropy", 40, 64, 0.005, 0.1),
+        seed=0,
+        hidden=(16,),
+        members=2,
+    )
+    fractions = ensemble.predict_proba(asked[0])
+    np.testing.assert_allclose(fractions.sum(axis=1), 1.0, rtol=1e-5)
+    assert np.sqrt(np.mean((fractions - asked[1]) ** 2)) < 0.06
+    assert ensemble.classes.tolist() == list(CLASSES)
