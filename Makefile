@@ -24,11 +24,18 @@ check: .venv/ready-test
 lint: check
 	for folder in src/nearedge/*/ src/nearedge/*.py; do $(BIN)/pyright $$folder || exit 1; done
 
-bench: .venv/ready
+# Each peer has an environment of its own, since their requirements do not fit together.
+bench: .venv/ready $(foreach peer,tensorflow torch sklearn onnx,.venv-bench-$(peer)/ready)
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/table.py
+
+.venv-bench-%/ready: benchmarks/peers/%.txt
+	$(PYTHON) -m venv .venv-bench-$*
+	.venv-bench-$*/bin/python -m pip --disable-pip-version-check install --quiet --requirement $<
+	touch $@
 
 clean:
-	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-bench-* build dist .pytest_cache .ruff_cache .hypothesis
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

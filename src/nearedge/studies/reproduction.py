@@ -35,7 +35,7 @@ PAPER_RESULTS = {
 }
 """What the paper reports."""
 
-_VERSIONED = ("jax", "numpy", "scikit-learn", "xarray", "zarr")
+_VERSIONED = ("numba", "numpy", "scikit-learn", "xarray", "zarr")
 
 
 def reproduce(

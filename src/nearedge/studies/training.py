@@ -80,7 +80,7 @@ def train_model(
             ],
         },
         "held_out": assessment,
-        "versions": {name: version(name) for name in ("nearedge", "jax", "numpy")},
+        "versions": {name: version(name) for name in ("nearedge", "numba", "numpy")},
         "seed": seed,
     }
     estimators = {"classifier": classifier, "regressor": regressor}
