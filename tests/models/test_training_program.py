@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -395,15 +396,25 @@ def test_an_error_in_the_progress_callback_ends_the_run():
 
 
 def _interrupted(settings, kept, monkeypatch, **more):
-    """Train with a checkpoint, and put aside what it holds halfway."""
+    """Train with a checkpoint, and go on from there with what it held after everyone's first turn.
+
+    Until that is put aside, no model takes a second turn.
+    """
     monkeypatch.setattr(_running, "_SECONDS_BETWEEN_CHECKPOINTS", 0.0)
-    aside = kept.with_suffix(".halfway")
+    aside, halfway, take_turn = kept.with_suffix(".halfway"), Event(), _running.Run.take_turn
 
-    def look(done, epochs):
-        if not aside.exists():
+    def wait_for_all(run):
+        if run.done:
+            assert halfway.wait(timeout=120)
+        take_turn(run)
+
+    def put_aside(done, epochs):
+        if not halfway.is_set():
             shutil.copy(kept, aside)
+            halfway.set()
 
-    trained = train(CLASSIFIER, Examples(X, CODES), settings, progress=look, **more)
+    monkeypatch.setattr(_running.Run, "take_turn", wait_for_all)
+    trained = train(CLASSIFIER, Examples(X, CODES), settings, progress=put_aside, **more)
     aside.replace(kept)
     return trained
 

@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from nearedge.compute import cores
 from nearedge.models._program import cross_entropy, forward, places, softmax_of
-from nearedge.models._registers import compiled, filled, load, plus, total
+from nearedge.models._registers import compiled, filled, load, minus, plus, store, times, total
 from nearedge.models._state import LANES, flatten, padded
 from nearedge.models.network import Architecture, Parameters
 from nearedge.models.preprocessing import Preprocessing
@@ -33,7 +33,7 @@ def _answer(
     own, share = np.arange(_ROWS), np.ones(_ROWS, x.dtype)
     none = np.zeros(_ROWS * width, x.dtype)
     softmax = softmax_of(work, width, nodes)
-    unusable = -1
+    unusable, share_of_one = -1, x.dtype.type(1 / len(members))
     for begin in range(first, end, _ROWS):
         for row in range(_ROWS):
             at = min(begin + row, end - 1) * features
@@ -53,17 +53,21 @@ def _answer(
                     running += x[at + point] * part
                     inputs[place + point] = (running - mean[point]) * factor[point]
             else:
-                for point in range(features):
+                parts = filled(x, part)
+                for point in range(0, whole, LANES):
+                    value = minus(times(load(x, at + point), parts), load(mean, point))
+                    store(inputs, place + point, times(value, load(factor, point)))
+                for point in range(whole, features):
                     value = x[at + point] * part
                     inputs[place + point] = (value - mean[point]) * factor[point]
         for member in range(len(members)):
             forward(inputs, own, own, layout, members[member], work)
             if classify:
-                cross_entropy(work, work_at[-1], width, softmax, none, own, share, 1.0)
+                cross_entropy(work, work_at[-1], width, softmax, none, own, share, 1.0, False)
             for row in range(min(_ROWS, end - begin)):
                 for node in range(nodes):
                     answer = work[work_at[-1] + row * width + node]
-                    answers[begin + row, node] += answer / len(members)
+                    answers[begin + row, node] += answer * share_of_one
     return unusable
 
 

@@ -215,8 +215,11 @@ def softmax_of(like, width, nodes):
 
 
 @part
-def cross_entropy(outputs, start, width, softmax, targets, rows, weight, scale):
-    """Put the slope of the loss in the place of the outputs; returns the weighted sum of losses."""
+def cross_entropy(outputs, start, width, softmax, targets, rows, weight, scale, measure):
+    """Put the slope of the loss in the place of the outputs; returns the weighted sum of losses.
+
+    With targets of zero the slopes are probabilities, and the sum is not worth its logarithms.
+    """
     padding, factors = softmax
     summed = 0.0
     for row in range(rows.size):
@@ -239,7 +242,8 @@ def cross_entropy(outputs, start, width, softmax, targets, rows, weight, scale):
             wished = times(load(targets, at + column), share)
             found = times(load(outputs, place + column), factor)
             store(outputs, place + column, minus(found, wished))
-        summed += weight[row] * (math.log(denominator) - total(wanted))
+        if measure:
+            summed += weight[row] * (math.log(denominator) - total(wanted))
     return summed
 
 
@@ -373,7 +377,7 @@ def _evaluate(held, begin, end, rows, own, share, layout, nodes, weights, work, 
         forward(x, rows, own, layout, weights, work)
         if classify:
             right += _right_answers(work, outputs, width, nodes, targets, rows, share)
-            loss += cross_entropy(work, outputs, width, softmax, targets, rows, share, 0.0)
+            loss += cross_entropy(work, outputs, width, softmax, targets, rows, share, 0.0, True)
         else:
             loss += _squared_error(work, outputs, width, nodes, targets, rows, share, 0.0)
     return loss / heft, right / heft
@@ -467,7 +471,9 @@ def run_epochs(
                     prefetch(x, order[row] * width + number)
             forward(x, rows, own, layout, parameters, work)
             if classify:
-                loss += cross_entropy(work, outputs, last, softmax, targets, rows, share, scale)
+                loss += cross_entropy(
+                    work, outputs, last, softmax, targets, rows, share, scale, True
+                )
             else:
                 loss += _squared_error(work, outputs, last, nodes, targets, rows, share, scale)
             power_1, power_2 = power_1 * BETA_1, power_2 * BETA_2
