@@ -21,9 +21,7 @@ def network(data, seed, **options):
         for width, activation in [*((width, "relu") for width in HIDDEN), (6, "softmax")]
     ]
     model = keras.Sequential([keras.layers.Input((data["x"].shape[1],)), *layers])
-    model.compile(
-        keras.optimizers.Adam(RATE), "sparse_categorical_crossentropy", ["accuracy"], **options
-    )
+    model.compile(keras.optimizers.Adam(RATE), "sparse_categorical_crossentropy", **options)
     return model
 
 
