@@ -101,6 +101,11 @@ def run(peer: str, task: str, cores: list[int], models: int = 1, epochs: int = 1
     return result | {"models": models, "epochs": epochs, "whole_process_seconds": took}
 
 
+def write(results: dict[str, Any]) -> None:
+    """Keep what has been measured so far."""
+    (OUT.parent / "bench.json").write_text(json.dumps(results, indent=2) + "\n")
+
+
 def machine(cores: list[int]) -> dict[str, Any]:
     """What limits everything: rates of a large and a small matrix product, and of copying."""
     code = (
@@ -186,6 +191,7 @@ def main() -> None:
         results["prediction"][peer] = [
             run(peer, "predict", pin) | {"cores": len(pin)} for pin in pins
         ]
+        write(results)
     epochs = 2 if chosen.quick else ACCURACY_EPOCHS
     for peer in ("Keras", "nearedge"):
         if peer in chosen.only:
@@ -193,7 +199,7 @@ def main() -> None:
     results["commands"] = commands()
     results["seconds_in_all"] = time.perf_counter() - start
     results["machine"]["load_after"] = os.getloadavg()[0]
-    (OUT.parent / "bench.json").write_text(json.dumps(results, indent=2) + "\n")
+    write(results)
     print(f"{results['seconds_in_all']:.0f} s in all; wrote results/bench.json")
 
 

@@ -214,7 +214,8 @@ def main() -> None:
         "## From the shell",
         "",
         *table(
-            ["command", "s"], [[f"`{name}`", figure(s)] for name, s in results["commands"].items()]
+            ["command", "s"],
+            [[f"`{name}`", figure(s)] for name, s in results.get("commands", {}).items()],
         ),
     ]
     TARGET.write_text("\n".join(lines).rstrip() + "\n")
