@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test test-all check lint bench clean
+.PHONY: demo test test-all check lint bench gpaw quantum-espresso clean
 
 demo: .venv/ready
 	$(BIN)/nearedge reproduce --out results/demo
@@ -12,6 +12,7 @@ test: .venv/ready-test
 	$(BIN)/python -m pytest -n 2 -m "not slow"
 
 test-all: .venv/ready-all check
+	$(MAKE) quantum-espresso
 	$(BIN)/python -m pytest -n 2 --durations=15
 
 check: .venv/ready-test
@@ -34,8 +35,25 @@ bench: .venv/ready $(foreach peer,tensorflow torch sklearn onnx,.venv-bench-$(pe
 	.venv-bench-$*/bin/python -m pip --disable-pip-version-check install --quiet --requirement $<
 	touch $@
 
+# The programs of the engine "xspectra" where Debian's packages can be installed (48 MB to fetch,
+# 317 MB on disk, half a minute). Elsewhere it says why not, and the tests that need them are skipped.
+quantum-espresso:
+	@if command -v pw.x && command -v xspectra.x && command -v ld1.x; then exit 0; fi; \
+	if [ "$$(id -u)" != 0 ] || ! command -v apt-get; then \
+		echo "Quantum ESPRESSO is not installed: needs root and apt-get"; exit 0; fi; \
+	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes \
+		--no-install-recommends quantum-espresso >/dev/null \
+		|| echo "Quantum ESPRESSO is not installed: apt-get failed"
+
+# GPAW, an optional engine under the GPL, in an environment of its own (docs/engines/gpaw.md).
+gpaw: .venv-gpaw/ready
+
+.venv-gpaw/ready: scripts/install-gpaw.sh
+	bash scripts/install-gpaw.sh .venv-gpaw $(PYTHON)
+	touch $@
+
 clean:
-	rm -rf .venv .venv-bench-* build dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-gpaw .venv-bench-* build dist .pytest_cache .ruff_cache .hypothesis
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -51,5 +69,5 @@ clean:
 # torch goes first and by its exact version: that is what selects the build for CPUs.
 .venv/ready-all: .venv/ready-test
 	$(PIP) install --quiet --constraint constraints.txt torch
-	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev,md,web,dask,onnx]'
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev,md,web,dask,eels,onnx]'
 	touch $@

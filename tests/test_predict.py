@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from nearedge._answering import average_answers
 from nearedge.data import embedded_library, model_folder
-from nearedge.errors import NearedgeError
+from nearedge.errors import NearedgeError, UsageError
 from nearedge.library import names, open_library
 from nearedge.models import Model, load_model
-from nearedge.predict import Prediction, predict, predict_files
-from nearedge.spectra import Spectrum, read_spectra
+from nearedge.predict import (
+    Prediction,
+    find_shift,
+    predict,
+    predict_files,
+    shift_from_reference,
+)
+from nearedge.spectra import EnergyGrid, ShiftEstimate, Spectrum, read_spectra, resample
+from nearedge.spectra.perturb import shifted
+from nearedge.uncertainty import Answers, answer
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "spectra" / "xmu.dat"
 
@@ -55,6 +65,7 @@ def test_a_prediction_has_the_keys_of_the_contract() -> None:
     document = answer.to_dict()
     assert set(document) == {
         "file", "scan", "status", "environment", "coordination", "novelty", "alignment", "message",
+        "preparation", "sensitivity", "composition",
     }  # fmt: skip
     assert set(document["environment"]) == {"label", "probabilities", "set", "coverage"}
     assert set(document["coordination"]) == {"mean", "interval", "coverage"}
@@ -151,7 +162,226 @@ def test_every_computed_oxygen_spectrum_is_read_and_answered(shared_data: Path) 
     assert {answer.status for answer in answers} == {"ok"}
 
 
+def _measured(
+    spectrum: Spectrum, zero_eV: float, background: float = 0.0, seed: int = 0, **more: object
+) -> Spectrum:
+    """What an instrument would give for a spectrum of the library."""
+    scan = np.arange(-20.0, 32.0, 0.1)
+    above = np.interp(scan, spectrum.energy_eV, spectrum.intensity / spectrum.intensity.mean())
+    above[scan < -5.0] = 0.0
+    noise = np.random.default_rng(seed).normal(0, 0.003, scan.size)
+    raw = above + background * (2.0 - 0.01 * scan) + noise
+    return Spectrum(scan + zero_eV, raw, "absolute", "scan.xdi", str(seed), "xdi", **more)
+
+
+def test_calculated_spectra_reach_the_model_untouched(
+    model: Model, library_spectrum: Spectrum
+) -> None:
+    [answer] = predict([library_spectrum], model)
+    sampled = resample(
+        library_spectrum.energy_eV, library_spectrum.intensity, EnergyGrid(**model.info["grid"])
+    )
+    np.testing.assert_array_equal(answer.intensity, sampled)
+    assert [step["step"] for step in answer.preparation] == ["sampling"]
+
+
+@pytest.mark.parametrize("moved", [-7.3, 0.04, 5.0])
+def test_an_absolute_axis_moved_by_a_constant_gives_the_same_answer(
+    model: Model, library_spectrum: Spectrum, moved: float
+) -> None:
+    here, there = (
+        predict([_measured(library_spectrum, zero)], model)[0] for zero in (530.0, 530.0 + moved)
+    )
+    assert there.alignment["shift_eV"] + moved == pytest.approx(here.alignment["shift_eV"], abs=0.1)
+    assert there.coordination["mean"] == pytest.approx(here.coordination["mean"], abs=0.05)
+
+
+def test_scale_and_background_of_a_measurement_do_not_matter(
+    model: Model, library_spectrum: Spectrum
+) -> None:
+    plain = _measured(library_spectrum, 530.0, background=1.0)
+    other = _measured(library_spectrum, 530.0, background=3.0)
+    louder = replace(other, intensity=1e5 * other.intensity)
+    first, second = (predict([one], model)[0] for one in (plain, louder))
+    assert second.coordination["mean"] == pytest.approx(first.coordination["mean"], abs=0.05)
+
+
+def test_every_step_of_a_measurement_is_told_and_can_be_left_out(
+    model: Model, library_spectrum: Spectrum
+) -> None:
+    measured = _measured(library_spectrum, 530.0, background=1.0)
+    [answer] = predict([measured], model)
+    told = [step["step"] for step in answer.preparation]
+    assert told == ["glitches", "background", "normalisation", "alignment", "sampling"]
+    [less] = predict([measured], model, skip=["glitches", "normalisation"])
+    told = [step["step"] for step in less.preparation]
+    assert told == ["background", "alignment", "sampling"]
+
+
+def test_a_step_that_does_not_exist_is_refused(model: Model, library_spectrum: Spectrum) -> None:
+    with pytest.raises(UsageError, match="did you mean 'glitches'"):
+        predict([library_spectrum], model, skip=["glitch"])
+
+
+def test_a_shift_that_is_given_is_used_as_it_is(model: Model, library_spectrum: Spectrum) -> None:
+    [answer] = predict([_measured(library_spectrum, 530.0)], model, shift_eV=-529.5)
+    assert answer.alignment == {"shift_eV": -529.5, "scale": 1.0}
+    assert "as given" in answer.message
+
+
+def test_a_known_compound_gives_the_shift(model: Model, library_spectrum: Spectrum) -> None:
+    scan = np.arange(515.0, 565.0, 0.1)
+    known = Spectrum(scan, np.arctan(4 * (scan - 532.0)) + 2, "absolute", "ref.xdi", "1", "xdi")
+    assert shift_from_reference(known, model, 1.5) == pytest.approx(-530.5, abs=0.1)
+
+
+def test_spectra_of_one_file_share_one_shift_and_need_not(
+    model: Model, library_spectrum: Spectrum
+) -> None:
+    library = open_library(embedded_library())
+    stack = [
+        _measured(replace(library_spectrum, intensity=row.astype(float)), 530.0, seed=number)
+        for number, row in enumerate(library["intensity"].values[:6])
+    ]
+    together = predict(stack, model)
+    assert len({answer.alignment["shift_eV"] for answer in together}) == 1
+    alone = predict(stack, model, one_instrument=False)
+    assert len({answer.alignment["shift_eV"] for answer in alone}) == 6
+    in_pieces = predict(stack[:2], model, shift_eV=find_shift(stack, model))
+    assert in_pieces[0].alignment == together[0].alignment
+    np.testing.assert_allclose(
+        in_pieces[1].coordination["mean"], together[1].coordination["mean"], atol=1e-6
+    )
+
+
+def test_files_of_one_instrument_share_one_shift_if_told_so(
+    model: Model, library_spectrum: Spectrum
+) -> None:
+    first = _measured(library_spectrum, 530.0)
+    longer = np.append(first.energy_eV, first.energy_eV[-1] + 0.1)
+    second = replace(
+        _measured(library_spectrum, 530.0, seed=1),
+        energy_eV=longer,
+        intensity=np.append(first.intensity, first.intensity[-1]),
+        source="other.xdi",
+    )
+    answers = predict([first, second], model, one_instrument=True)
+    assert answers[0].alignment == answers[1].alignment
+
+
+def test_sensitivity_tells_every_change_and_costs_only_when_asked(
+    model: Model, library_spectrum: Spectrum
+) -> None:
+    [quiet] = predict([library_spectrum], model)
+    assert quiet.sensitivity is None
+    [answer] = predict([library_spectrum], model, sensitivity=True)
+    changes = answer.sensitivity
+    assert set(changes["shift_eV"]) == {"-0.5", "+0.5"}
+    assert set(changes["broadening"]) == {"-20%", "+20%"}
+    assert set(changes["background"]) == {"-10%", "+10%"}
+    json.dumps(answer.to_dict())
+    moved = replace(library_spectrum, energy_eV=library_spectrum.energy_eV + 0.5)
+    held = np.insert(moved.intensity, 0, np.repeat(moved.intensity[0], 5))
+    longer = np.insert(moved.energy_eV, 0, moved.energy_eV[0] - np.arange(0.5, 0.05, -0.1))
+    [directly] = predict([replace(moved, energy_eV=longer, intensity=held)], model)
+    assert changes["shift_eV"]["+0.5"]["coordination"] == pytest.approx(
+        directly.coordination["mean"], abs=0.1
+    )
+
+
+def test_an_unsure_shift_widens_the_interval(model: Model, library_spectrum: Spectrum) -> None:
+    """The same spectrum, with its place on the axis known and not known."""
+    grid = EnergyGrid(**model.info["grid"])
+    row = resample(library_spectrum.energy_eV, library_spectrum.intensity, grid)
+    shifts = [-0.6, -0.3, 0.0, 0.3, 0.6]
+    rows = np.stack([shifted(grid, row[None], one) for one in shifts])
+
+    def calibrated(model: Model, intensity: np.ndarray, **more: object) -> Answers:
+        mean = model.regressor.predict(intensity).astype(float)
+        kept = np.ones((len(mean), 6), dtype=bool)
+        plain = answer(model, intensity)
+        return replace(plain, in_set=kept, mean=mean, low=mean - 0.3, high=mean + 0.3, coverage=0.9)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nearedge._answering.answer", calibrated)
+        known = average_answers(model, rows[2:3])
+        unsure = average_answers(model, rows)
+    assert unsure.high[0] - unsure.low[0] > known.high[0] - known.low[0]
+
+
+def test_an_absorber_that_the_file_names_and_the_model_does_not_know_is_refused(
+    model: Model, library_spectrum: Spectrum
+) -> None:
+    [answer] = predict([_measured(library_spectrum, 530.0, element="V", edge="L3")], model)
+    assert answer.status == "abstained"
+    assert "absorber is V" in answer.message
+
+
+def test_fluorescence_warns_of_self_absorption(model: Model, library_spectrum: Spectrum) -> None:
+    [answer] = predict([_measured(library_spectrum, 530.0, kind="fluorescence")], model)
+    assert "self-absorption is not corrected" in answer.message
+
+
+def test_a_scan_of_noise_gets_no_answer(model: Model) -> None:
+    energy_eV = np.arange(515.0, 565.0, 0.1)
+    noise = np.random.default_rng(0).normal(1.0, 0.3, energy_eV.size)
+    [answer] = predict([Spectrum(energy_eV, noise, "absolute", "a", "1", "two-column")], model)
+    assert answer.status != "ok"
+
+
+def test_one_empty_spectrum_does_not_stop_its_stack(
+    model: Model, library_spectrum: Spectrum
+) -> None:
+    good = _measured(library_spectrum, 530.0, background=1.0)
+    empty = replace(good, intensity=np.full(good.energy_eV.size, 1.0), scan="dead")
+    answers = predict([good, empty, replace(good, scan="3")], model)
+    assert [answer.status for answer in answers] == ["ok", "abstained", "ok"]
+    relative = replace(library_spectrum, intensity=-library_spectrum.intensity)
+    answers = predict([library_spectrum, relative], model)
+    assert [answer.status for answer in answers] == ["ok", "abstained"]
+
+
+def test_two_places_that_answer_differently_get_no_answer(
+    model: Model, library_spectrum: Spectrum
+) -> None:
+    shift = np.arange(-535.0, -525.0, 0.1)
+    two = sum(np.exp(-0.5 * ((shift - one) / 0.2) ** 2) for one in (-530.0, -527.0))
+    rivals = ShiftEstimate(shift, two / two.sum(), 0.3, 0.1, 1.0, 0.01, 0.99)
+    measured = _measured(library_spectrum, 530.0)
+    [answer] = predict([measured], model, shift_eV=rivals)
+    numbers = [
+        predict([measured], model, shift_eV=one)[0].coordination["mean"] for one in (-530.0, -527.0)
+    ]
+    assert abs(numbers[0] - numbers[1]) > 0.5
+    assert answer.status == "abstained"
+    assert "more than one place" in answer.message
+
+
+def test_an_energy_loss_spectrum_is_read_prepared_and_told(shared_data: Path) -> None:
+    [answer] = predict_files([shared_data / "eels_O_K" / "Extracted_Spectrum_1.msa"])
+    forms = [s["form"] for s in answer.preparation if s["step"] == "background"]
+    assert forms == ["power law"]
+    # The microscope's scale is 13 eV off: manganese's L3 edge, 639 eV, shows at 626 eV.
+    assert answer.alignment["shift_eV"] == pytest.approx(-516.0, abs=3.0)
+
+
 def test_to_dict_of_an_error_has_nothing_but_the_message() -> None:
     document = Prediction("a.dat", None, "error", message="a.dat: empty").to_dict()
     assert document["environment"] is None
     assert document["message"] == "a.dat: empty"
+
+
+def test_fractions_of_a_model_that_has_them_are_told_and_averaged_over_shifts() -> None:
+    model = load_model(model_folder("default"))
+    # Any ensemble with softmax outputs serves to see that its answers arrive.
+    model = replace(model, composition=model.classifier)
+    [answer] = predict(read_spectra(EXAMPLE), model)
+    assert answer.composition is not None
+    assert sum(answer.composition["fractions"].values()) == pytest.approx(1.0)
+    assert list(answer.composition["fractions"]) == model.classifier.classes.tolist()
+    assert answer.intensity is not None
+    nodes = np.stack([answer.intensity, np.roll(answer.intensity, 3)])[:, None]
+    single = [average_answers(model, node[None]).composition for node in nodes]
+    found = average_answers(model, nodes).composition
+    assert found is not None
+    np.testing.assert_allclose(found, np.mean(single, axis=0), rtol=1e-5)

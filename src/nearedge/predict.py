@@ -3,25 +3,50 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from nearedge._answering import TYPICAL_FWHM_EV, average_answers, sensitivities
+from nearedge._measured import Handling, NoAnswer, Stack, align, inputs, nodes
 from nearedge.data import DEFAULT_MODEL, model_folder
-from nearedge.errors import NearedgeError
-from nearedge.spectra import EnergyGrid, Spectrum, best_shift, is_near_edge, read_spectra, resample
+from nearedge.errors import NearedgeError, UsageError
+from nearedge.spectra import (
+    PREPARATION_STEPS,
+    EnergyGrid,
+    ShiftEstimate,
+    Spectrum,
+    check_background,
+    check_steps,
+    known_shift,
+    read_spectra,
+    resample,
+)
+from nearedge.uncertainty.answers import Answers
+from nearedge.uncertainty.reasons import Correction
 
 if TYPE_CHECKING:
     from nearedge.models import Model
 
-# A second alignment whose correlation comes this close, this far away, may be the right one.
-_TIE = 0.02
-_DISTINCT_eV = 1.5
-_COARSE_STEP_eV = 0.1
+__all__ = [
+    "PREPARATION_STEPS",
+    "Prediction",
+    "find_shift",
+    "predict",
+    "predict_files",
+    "shift_from_reference",
+]
+
+# Two alignments this probable must agree ...
+_RIVAL = 0.05
+# ... in the environment, and in the coordination number to within this.
+_AGREE = 0.5
+# Spectra that are answered at once, which bounds the memory.
+_BLOCK = 5000
 
 
 @dataclass(frozen=True)
@@ -42,9 +67,24 @@ class Prediction:
     novelty
         ``p_value``, ``flag`` and ``reason``.
     alignment
-        ``shift_eV`` that was added to the energies and ``scale`` of the fit to the library.
+        ``shift_eV`` that was added to the energies and ``scale`` of the fit to the library. Where
+        the shift was found from the spectrum also ``uncertainty_eV``, its standard deviation;
+        ``broadening_eV`` and ``broadening_uncertainty_eV``, the full width of the Gaussian by which
+        the library looks like the measurement; and ``explained``, the share of the spectrum's
+        variance that the best mixture explains.
     message
         What a reader of the answer must know, or why there is none.
+    preparation
+        The steps from the file to the model's axis, in order: the name of each under ``step``, and
+        its parameters.
+    sensitivity
+        The answers at ``shift_eV`` -0.5 and +0.5, ``broadening`` -20% and +20%, ``background`` -10%
+        and +10%; None unless asked for.
+    composition
+        ``fractions`` of sites in each environment, which sum to 1; ``intervals`` and ``coverage``,
+        None without calibration. None for a model without networks for it.
+    intensity
+        What the model looked at: intensities on its grid. Not part of `to_dict`.
     """
 
     file: str
@@ -55,6 +95,10 @@ class Prediction:
     novelty: dict[str, Any] | None = None
     alignment: dict[str, Any] | None = None
     message: str = ""
+    preparation: list[dict[str, Any]] | None = None
+    sensitivity: dict[str, Any] | None = None
+    composition: dict[str, Any] | None = None
+    intensity: np.ndarray | None = field(default=None, repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON.
@@ -64,7 +108,7 @@ class Prediction:
         >>> Prediction("a.dat", None, "error", message="a.dat: empty file").to_dict()["status"]
         'error'
         """
-        return asdict(self)
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "intensity"}
 
 
 @cache
@@ -75,7 +119,14 @@ def _model(folder: str) -> Model:
 
 
 def predict_files(
-    paths: Sequence[str | os.PathLike[str]], model: str = DEFAULT_MODEL
+    paths: Sequence[str | os.PathLike[str]],
+    model: str = DEFAULT_MODEL,
+    *,
+    skip: Collection[str] = (),
+    background: str | None = None,
+    shift_eV: float | ShiftEstimate | None = None,
+    one_instrument: bool | None = None,
+    sensitivity: bool = False,
 ) -> list[Prediction]:
     """Read files and predict every spectrum in them; a file that cannot be read is one `error`.
 
@@ -85,30 +136,54 @@ def predict_files(
         Files in any format that `nearedge.spectra.read_spectra` knows.
     model
         Folder of a model, or ``"default"``.
+    skip, background, shift_eV, one_instrument, sensitivity
+        As for `predict`.
 
     Raises
     ------
     NearedgeError
         If the model cannot be loaded.
+    UsageError
+        If an argument is impossible.
     """
     loaded = _model(model)
-    predictions: list[Prediction] = []
+    found: list[Prediction | Spectrum] = []
     for path in paths:
         try:
-            spectra = read_spectra(Path(path))
+            found += read_spectra(Path(path))
         except NearedgeError as error:
-            predictions.append(Prediction(str(path), None, "error", message=str(error)))
-            continue
-        predictions += predict(spectra, loaded)
-    return predictions
+            found.append(Prediction(str(path), None, "error", message=str(error)))
+    answers = iter(
+        predict(
+            [one for one in found if isinstance(one, Spectrum)],
+            loaded,
+            skip=skip,
+            background=background,
+            shift_eV=shift_eV,
+            one_instrument=one_instrument,
+            sensitivity=sensitivity,
+        )
+    )
+    return [one if isinstance(one, Prediction) else next(answers) for one in found]
 
 
-def predict(spectra: Sequence[Spectrum], model: Model) -> list[Prediction]:
+def predict(
+    spectra: Sequence[Spectrum],
+    model: Model,
+    *,
+    skip: Collection[str] = (),
+    background: str | None = None,
+    shift_eV: float | ShiftEstimate | None = None,
+    one_instrument: bool | None = None,
+    sensitivity: bool = False,
+) -> list[Prediction]:
     """Predict the environment and the coordination number behind each spectrum.
 
     Energies are relative to the library's zero, as they come from a calculation, or absolute.
-    Relative ones are never shifted. Absolute ones are referred to the Fermi level where the file
-    tells it, and else aligned with the mean spectrum of the library; the shift is reported.
+    Relative ones are never shifted, and their spectra are only sampled on the model's axis. So are
+    calculated ones, relative to the Fermi level where the file tells it. Measured ones are prepared
+    and aligned with the library; answers are averaged over the shifts that are possible, and
+    `Prediction.preparation` tells every step.
 
     Parameters
     ----------
@@ -116,126 +191,447 @@ def predict(spectra: Sequence[Spectrum], model: Model) -> list[Prediction]:
         From `nearedge.spectra.read_spectra`, or made by hand.
     model
         From `nearedge.models.load_model`.
+    skip
+        Steps of preparation to leave out, from `PREPARATION_STEPS`.
+    background
+        Form of the pre-edge background, one of `nearedge.spectra.background.BACKGROUNDS`; None to
+        choose it by what was measured.
+    shift_eV
+        What to add to absolute energies, as a number or from `find_shift` or
+        `shift_from_reference`; None to find it.
+    one_instrument
+        Which measured spectra share one shift, found from their mean: True, all; False, none; None,
+        those of one file that have the same energies.
+    sensitivity
+        Whether to tell how answers change with shift, broadening and background. It takes as long
+        as six predictions.
 
     Returns
     -------
     list of Prediction
         One per spectrum, in order.
+
+    Raises
+    ------
+    UsageError
+        If a step or background is unknown, or the shift is not a finite number.
     """
-    prepared = [_prepare(spectrum, model) for spectrum in spectra]
-    rows = [p.intensity for p in prepared if p.intensity is not None]
-    predictions: list[Prediction] = []
-    if rows:
-        x = np.stack(rows)
-        probabilities = iter(model.classifier.predict_proba(x))
-        coordination = iter(model.regressor.predict(x))
-    for step in prepared:
-        if step.intensity is None:
-            predictions.append(step.answer)
+    check_steps(skip)
+    check_background(background)
+    handling = Handling(tuple(skip), background)
+    shift = _given(shift_eV)
+    measured = [i for i, spectrum in enumerate(spectra) if _is_measured(spectrum)]
+    stacks = _grouped(spectra, measured, one_instrument)
+    answers: dict[int, Prediction] = {}
+    if one_instrument and shift is None and len(measured) > 1:
+        usable = [
+            stack
+            for rows in stacks
+            if _shows_edge(stack := Stack([spectra[i] for i in rows], model, handling))
+        ]
+        try:
+            shift = align(usable) if usable else None
+        except NearedgeError as error:
+            for index in measured:
+                answers[index] = _unanswered(spectra[index], error)
+            stacks = []
+    for rows in stacks:
+        stack = Stack([spectra[i] for i in rows], model, handling)
+        answers |= zip(rows, _of_stack(stack, shift, sensitivity), strict=True)
+    calculated = [i for i in range(len(spectra)) if not _is_measured(spectra[i])]
+    for rows in _grouped(spectra, calculated, None):
+        found = _of_calculated([spectra[i] for i in rows], model, sensitivity)
+        answers |= zip(rows, found, strict=True)
+    return [answers[index] for index in range(len(spectra))]
+
+
+def find_shift(
+    spectra: Sequence[Spectrum],
+    model: Model,
+    *,
+    skip: Collection[str] = (),
+    background: str | None = None,
+) -> ShiftEstimate:
+    """Find the one shift of measured spectra from one instrument, to predict a series in pieces.
+
+    Parameters
+    ----------
+    spectra
+        Measured, on absolute axes.
+    model, skip, background
+        As for `predict`.
+
+    Returns
+    -------
+    ShiftEstimate
+        For `predict`'s ``shift_eV``.
+
+    Raises
+    ------
+    UsageError
+        If a step or background is unknown, or no spectrum is on an absolute axis.
+    NearedgeError
+        If the spectra do not show the model's edge, or resemble nothing in its library.
+    """
+    check_steps(skip)
+    check_background(background)
+    handling = Handling(tuple(skip), background)
+    measured = [i for i, spectrum in enumerate(spectra) if _is_measured(spectrum)]
+    if not measured:
+        raise UsageError("a shift is found for measured spectra on absolute axes; there are none")
+    stacks = [
+        Stack([spectra[i] for i in rows], model, handling)
+        for rows in _grouped(spectra, measured, True)
+    ]
+    for stack in stacks:
+        stack.check()
+    return align(stacks)
+
+
+def shift_from_reference(spectrum: Spectrum, model: Model, position_eV: float) -> float:
+    """Shift from the spectrum of a known compound that the same instrument measured.
+
+    Parameters
+    ----------
+    spectrum
+        Of the known compound, on an absolute axis.
+    model
+        Whose edge it shows.
+    position_eV
+        Where the steepest point of that compound's edge lies on the model's axis, relative to the
+        library's zero.
+
+    Returns
+    -------
+    float
+        For `predict`'s ``shift_eV``.
+
+    Raises
+    ------
+    NearedgeError
+        If the spectrum does not show the model's edge.
+    """
+    stack = Stack([spectrum], model, Handling())
+    stack.check()
+    [(_, block)] = stack.prepared()
+    return position_eV - block.edge.steepest_eV
+
+
+def _given(shift_eV: float | ShiftEstimate | None) -> ShiftEstimate | None:
+    if shift_eV is None or isinstance(shift_eV, ShiftEstimate):
+        return shift_eV
+    if not np.isfinite(shift_eV):
+        raise UsageError(f"a shift of {shift_eV} eV is not possible; give a finite number")
+    return known_shift(shift_eV)
+
+
+def _is_measured(spectrum: Spectrum) -> bool:
+    known = spectrum.edge_energy_eV is not None and spectrum.kind == "computed"
+    return spectrum.axis == "absolute" and not known
+
+
+def _shows_edge(stack: Stack) -> bool:
+    try:
+        stack.check()
+        next(stack.prepared())
+    except NearedgeError:
+        return False
+    return True
+
+
+def _grouped(
+    spectra: Sequence[Spectrum], indices: Sequence[int], one_instrument: bool | None
+) -> list[list[int]]:
+    """Spectra that are treated together: same energies, kind, and file if that matters."""
+    groups: dict[Any, list[int]] = {}
+    for index in indices:
+        one = spectra[index]
+        key = (
+            one.energy_eV.tobytes(),
+            one.axis,
+            one.edge_energy_eV if not _is_measured(one) else None,
+            one.kind,
+            one.raw,
+            one.element,
+            one.source if one_instrument is None and _is_measured(one) else None,
+            index if one_instrument is False else None,
+        )
+        groups.setdefault(key, []).append(index)
+    return list(groups.values())
+
+
+def _of_calculated(
+    spectra: Sequence[Spectrum], model: Model, sensitivity: bool
+) -> list[Prediction]:
+    """Answers to calculated or relative spectra that share their energies."""
+    grid = EnergyGrid(**model.info["grid"])
+    first, shift, notes = spectra[0], 0.0, ()
+    if first.axis == "absolute" and first.edge_energy_eV is not None:
+        shift = -first.edge_energy_eV
+        notes = (
+            f"energies taken relative to the file's Fermi level, {first.edge_energy_eV:.2f} eV",
+        )
+    sampling = {"step": "sampling", **model.info["grid"]}
+    answers: list[Prediction] = []
+    for start in range(0, len(spectra), _BLOCK):
+        block = spectra[start : start + _BLOCK]
+        rows = np.stack([spectrum.intensity for spectrum in block])
+        try:
+            sampled = resample(first.energy_eV + shift, rows, grid)
+        except NearedgeError as error:
+            answers += [_unanswered(spectrum, error) for spectrum in block]
             continue
+        answers += _answered(
+            block,
+            model,
+            sampled[None],
+            alignment={"shift_eV": shift, "scale": 1.0},
+            notes=notes,
+            steps=[[sampling]] * len(block),
+            fwhm_eV=TYPICAL_FWHM_EV if sensitivity else None,
+        )
+    return answers
+
+
+def _of_stack(stack: Stack, shift: ShiftEstimate | None, sensitivity: bool) -> list[Prediction]:
+    """Answers to measured spectra that share their energies and their shift."""
+    grid = EnergyGrid(**stack.model.info["grid"])
+    answers: list[Prediction] = []
+    try:
+        stack.check()
+        found = align([stack]) if shift is None else shift
+        alignment, notes = _told(found, stack)
+        at_eV = nodes(found)
+        stretch = found.uncertainty_eV / float(at_eV.std()) if at_eV.size > 1 else 1.0
+        for rows, block in stack.prepared():
+            sampled = np.stack(list(inputs(block, grid, at_eV)))
+            tail = [
+                {"step": "alignment", **alignment},
+                {"step": "sampling", **stack.model.info["grid"]},
+            ]
+            answered = _answered(
+                stack.spectra[rows],
+                stack.model,
+                sampled,
+                alignment=alignment,
+                notes=notes,
+                steps=[block.steps(row) + tail for row in range(len(block.intensity))],
+                fwhm_eV=_width(found) if sensitivity else None,
+                usable=block.rises,
+                stretch=stretch,
+            )
+            rivals = [at for at, share in found.alternatives() if share >= _RIVAL]
+            if len(rivals) > 1:
+                rows_at = np.stack(list(inputs(block, grid, np.array(rivals))))
+                answered = _only_agreed(answered, stack.model, rows_at, rivals)
+            answers += answered
+    except NearedgeError as error:
+        if isinstance(error, UsageError):
+            raise
+        return [_unanswered(spectrum, error) for spectrum in stack.spectra]
+    return answers
+
+
+def _told(found: ShiftEstimate, stack: Stack) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The alignment as JSON, and what a reader must know of it."""
+    notes: list[str] = []
+    if stack.spectra[0].kind == "fluorescence":
+        notes.append(
+            "measured in fluorescence: self-absorption is not corrected; it damps the peaks of a "
+            "thick or concentrated sample, and the answer with them"
+        )
+    if found.shift_eV.size == 1:
+        notes.insert(0, f"energies shifted by {found.mean_eV:.2f} eV as given")
+        return {"shift_eV": found.mean_eV, "scale": 1.0}, tuple(notes)
+    notes.insert(
+        0,
+        f"energies shifted by {found.mean_eV:.2f} ± {found.uncertainty_eV:.2f} eV to match the "
+        f"library, broadened by {found.broadening_eV:.1f} eV",
+    )
+    trained = stack.model.info.get("trained_broadening_eV")
+    if trained is not None and found.broadening_eV > trained + found.broadening_uncertainty_eV:
+        notes.append(
+            f"the measurement is {found.broadening_eV:.1f} eV broader than the library, and the "
+            f"model was trained for up to {trained:g} eV"
+        )
+    alignment = {
+        "shift_eV": found.mean_eV,
+        "scale": found.scale,
+        "uncertainty_eV": found.uncertainty_eV,
+        "broadening_eV": found.broadening_eV,
+        "broadening_uncertainty_eV": found.broadening_uncertainty_eV,
+        "explained": found.explained,
+    }
+    return alignment, tuple(notes)
+
+
+def _width(found: ShiftEstimate) -> float:
+    known = found.broadening_eV if np.isfinite(found.broadening_eV) else 0.0
+    return max(known, TYPICAL_FWHM_EV)
+
+
+def _unanswered(spectrum: Spectrum, error: NearedgeError) -> Prediction:
+    """An abstention, or an error that names the spectrum."""
+    if isinstance(error, NoAnswer):
+        return Prediction(spectrum.source, spectrum.scan, "abstained", message=str(error))
+    where = f"{spectrum.source}, spectrum {spectrum.scan}"
+    message = str(error) if spectrum.source in str(error) else f"{where}: {error}"
+    return Prediction(spectrum.source, spectrum.scan, "error", message=message)
+
+
+def _answered(
+    spectra: Sequence[Spectrum],
+    model: Model,
+    sampled: np.ndarray,
+    *,
+    alignment: dict[str, Any],
+    notes: tuple[str, ...],
+    steps: Sequence[list[dict[str, Any]]],
+    fwhm_eV: float | None,
+    usable: np.ndarray | None = None,
+    stretch: float = 1.0,
+) -> list[Prediction]:
+    """Ask the model about spectra on its grid, of shape (node, spectrum, grid)."""
+    positive = (sampled.mean(axis=2) > 0).all(axis=0)
+    good = positive if usable is None else positive & usable
+    asked = average_answers(model, sampled[:, good], stretch)
+    # Copied, so that the other shifts' intensities are not kept with it.
+    middle = sampled[len(sampled) // 2].copy()
+    changes: list[dict[str, Any]] | None = None
+    if fwhm_eV is not None and good.any():
+        changes = sensitivities(model, EnergyGrid(**model.info["grid"]), middle[good], fwhm_eV)
+    place, labels = np.cumsum(good) - 1, _labels(model)
+    predictions = []
+    for row, spectrum in enumerate(spectra):
+        if not good[row]:
+            empty = NoAnswer("nothing rises at the edge, or the spectrum is not positive there")
+            predictions.append(_unanswered(spectrum, empty))
+            continue
+        index = int(place[row])
+        answer = _row(labels, asked, index)
+        if model.composition is not None and asked.composition is not None:
+            kinds = [str(label) for label in model.composition.classes]
+            answer["composition"] = _composition(kinds, asked, index)
+        novel = answer["novelty"]["flag"]
+        message = "; ".join((*spectrum.notes, *notes))
+        if novel:
+            message = "; ".join(filter(None, (answer["novelty"]["reason"], message)))
+            answer |= {"environment": None, "coordination": None, "composition": None}
         predictions.append(
-            _answer(step.answer, model, next(probabilities), float(next(coordination)))
+            Prediction(
+                spectrum.source,
+                spectrum.scan,
+                "abstained" if novel else "ok",
+                **answer,
+                alignment=dict(alignment),
+                message=message,
+                preparation=steps[row],
+                sensitivity=None if changes is None else changes[index],
+                intensity=middle[row],
+            )
         )
     return predictions
 
 
-@dataclass(frozen=True)
-class _Prepared:
-    answer: Prediction
-    intensity: np.ndarray | None = None
-
-
-def _prepare(spectrum: Spectrum, model: Model) -> _Prepared:
-    """Bring one spectrum to the model's axis, or say why it cannot be."""
-    grid = EnergyGrid(**model.info["grid"])
-    answer = Prediction(
-        spectrum.source, spectrum.scan, "ok", alignment={"shift_eV": 0.0, "scale": 1.0}
-    )
-    notes = list(spectrum.notes)
-    try:
-        if spectrum.axis == "absolute":
-            refused, answer, spectrum = _to_relative(spectrum, model, answer, notes)
-            if refused:
-                return _Prepared(replace(answer, status="abstained", message=refused))
-        intensity = resample(spectrum.energy_eV, spectrum.intensity, grid)
-    except NearedgeError as error:
-        where = f"{spectrum.source}, spectrum {spectrum.scan}"
-        message = str(error) if spectrum.source in str(error) else f"{where}: {error}"
-        return _Prepared(replace(answer, status="error", alignment=None, message=message))
-    return _Prepared(replace(answer, message="; ".join(notes)), intensity)
-
-
-def _to_relative(
-    spectrum: Spectrum, model: Model, answer: Prediction, notes: list[str]
-) -> tuple[str, Prediction, Spectrum]:
-    """Energies relative to the library's zero; a reason instead where that is not justified."""
-    absorber, edge = model.info["absorber"], model.info["edge"]
-    if not is_near_edge(spectrum.energy_eV, absorber, edge):
-        return (
-            f"energies from {spectrum.energy_eV[0]:.1f} to {spectrum.energy_eV[-1]:.1f} eV do not "
-            f"show the {absorber} {edge} edge that the model knows",
-            replace(answer, alignment=None),
-            spectrum,
-        )
-    if spectrum.edge_energy_eV is not None:
-        notes.append(
-            f"energies taken relative to the file's Fermi level, {spectrum.edge_energy_eV:.2f} eV"
-        )
-        shift = -spectrum.edge_energy_eV
-        alignment = {"shift_eV": shift, "scale": 1.0}
-        return "", replace(answer, alignment=alignment), spectrum.relative_to_edge()
-    reference = model.info["reference"]
-    reference_energy = np.array(reference["energy_eV"])
-    candidates = np.arange(
-        reference_energy[0] - spectrum.energy_eV[-1],
-        reference_energy[-1] - spectrum.energy_eV[0],
-        _COARSE_STEP_eV,
-    )
-    fit = best_shift(
-        spectrum.energy_eV,
-        spectrum.intensity,
-        reference_energy,
-        np.array(reference["intensity"]),
-        candidates,
-    )
-    alignment = {"shift_eV": fit.shift_eV, "scale": fit.scale}
-    answer = replace(answer, alignment=alignment)
-    tied = (
-        fit.runner_up_correlation is not None
-        and fit.runner_up_shift_eV is not None
-        and fit.correlation - fit.runner_up_correlation < _TIE
-        and abs(fit.shift_eV - fit.runner_up_shift_eV) > _DISTINCT_eV
-    )
-    if tied:
-        return (
-            f"the energy axis fits the library equally well shifted by {fit.shift_eV:.1f} eV and "
-            f"by {fit.runner_up_shift_eV:.1f} eV; give relative energies",
-            answer,
-            spectrum,
-        )
-    notes.append(f"energies shifted by {fit.shift_eV:.1f} eV to match the library's mean spectrum")
-    return "", answer, replace(spectrum, energy_eV=spectrum.energy_eV + fit.shift_eV)
-
-
-def _answer(
-    answer: Prediction, model: Model, probabilities: np.ndarray, coordination: float
-) -> Prediction:
-    labels = [str(label) for label in model.classifier.classes]
-    best = int(np.argmax(probabilities))
-    return replace(
-        answer,
-        environment={
-            "label": labels[best],
-            "probabilities": {
-                label: float(p) for label, p in zip(labels, probabilities, strict=True)
-            },
-            "set": None,
-            "coverage": None,
+def _row(labels: Sequence[str], asked: Answers, index: int) -> dict[str, Any]:
+    """One spectrum's share of the answers, as JSON holds it."""
+    probabilities = asked.probabilities[index].tolist()
+    in_set = None
+    if asked.in_set is not None:
+        in_set = [label for label, held in zip(labels, asked.in_set[index], strict=True) if held]
+    interval = None
+    if asked.low is not None and asked.high is not None:
+        interval = [float(asked.low[index]), float(asked.high[index])]
+    p_value = None if asked.p_value is None else float(asked.p_value[index])
+    novel = asked.novel is not None and bool(asked.novel[index])
+    reason = "" if p_value is not None else "not assessed: this model carries no calibration"
+    if novel and p_value is not None:
+        why = asked.reasons[index] if asked.reasons is not None else ""
+        reason = f"unlike the spectra that the model was trained on (p = {p_value:.2g})"
+        reason = f"{reason}: {why}" if why else reason
+        correction = None if asked.corrections is None else asked.corrections[index]
+        if correction is not None:
+            reason += f"; {_effect(labels, correction)}"
+    return {
+        "environment": {
+            "label": labels[int(asked.probabilities[index].argmax())],
+            "probabilities": dict(zip(labels, probabilities, strict=True)),
+            "set": in_set,
+            "coverage": None if in_set is None else asked.coverage,
         },
-        coordination={"mean": coordination, "interval": None, "coverage": None},
-        novelty={
-            "p_value": None,
-            "flag": False,
-            "reason": "not assessed: this model carries no calibration",
+        "coordination": {
+            "mean": float(asked.mean[index]),
+            "interval": interval,
+            "coverage": None if interval is None else asked.coverage,
         },
-    )
+        "novelty": {
+            "p_value": p_value,
+            "flag": novel,
+            "reason": reason,
+        },
+    }
+
+
+def _composition(labels: Sequence[str], asked: Answers, index: int) -> dict[str, Any]:
+    """Fractions of one sample, as JSON holds them."""
+    assert asked.composition is not None
+    intervals = None
+    if asked.composition_low is not None and asked.composition_high is not None:
+        ends = np.stack([asked.composition_low[index], asked.composition_high[index]], axis=1)
+        intervals = dict(zip(labels, ends.tolist(), strict=True))
+    return {
+        "fractions": dict(zip(labels, asked.composition[index].tolist(), strict=True)),
+        "intervals": intervals,
+        "coverage": None if intervals is None else asked.coverage,
+    }
+
+
+def _effect(labels: Sequence[str], correction: Correction) -> str:
+    """What a novel spectrum would be read as, if what makes it novel were mended."""
+    done = {
+        "shift": f"moved by {correction.amount:+.1f} eV",
+        "background": f"without a background of {correction.amount:.0%} of the mean",
+    }
+    label = labels[int(correction.probabilities.argmax())]
+    return f"{done[correction.kind]} it would be read as {label}, {correction.mean:.2f}"
+
+
+def _labels(model: Model) -> list[str]:
+    return [str(label) for label in model.classifier.classes]
+
+
+def _only_agreed(
+    answered: list[Prediction], model: Model, sampled: np.ndarray, shifts_eV: Sequence[float]
+) -> list[Prediction]:
+    """Abstain from what two separate alignments answer differently."""
+    labels = _labels(model)
+    at = [average_answers(model, rows[None]) for rows in sampled]
+    kept = []
+    for row, prediction in enumerate(answered):
+        names = {labels[int(one.probabilities[row].argmax())] for one in at}
+        numbers = [float(one.mean[row]) for one in at]
+        if prediction.status != "ok" or (len(names) == 1 and max(numbers) - min(numbers) <= _AGREE):
+            kept.append(prediction)
+            continue
+        said = ", ".join(
+            f"{number:.2f} shifted by {shift:.1f} eV"
+            for number, shift in zip(numbers, shifts_eV, strict=True)
+        )
+        message = (
+            f"the energy axis fits the library in more than one place, and the coordination number "
+            f"depends on which: {said}; give the shift"
+        )
+        kept.append(
+            Prediction(
+                prediction.file,
+                prediction.scan,
+                "abstained",
+                alignment=prediction.alignment,
+                novelty=prediction.novelty,
+                message=message,
+                preparation=prediction.preparation,
+                sensitivity=prediction.sensitivity,
+                intensity=prediction.intensity,
+            )
+        )
+    return kept

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 
 import numpy as np
@@ -10,9 +11,12 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 
-from nearedge.engines import SiteSpectrum, describe_site
+from nearedge.engines import SiteSpectrum, describe_site, engine_names
 from nearedge.engines.conformance import CHECKS, Case, failures
 from nearedge.engines.feff import Feff
+from nearedge.engines.gpaw import Gpaw
+from nearedge.engines.ocean import Ocean
+from nearedge.engines.xspectra import XSpectra
 from nearedge.errors import EngineError
 
 
@@ -47,20 +51,97 @@ def feff_case() -> Case:
     )
 
 
-CASES = {
-    "toy": lambda: toy_case("toy"),
-    "toy-structure": lambda: toy_case("toy-structure"),
-    "feff": feff_case,
+def ocean_case(stand_in: Callable[..., Ocean]) -> Case:
+    return replace(toy_case("toy"), engine=stand_in())
+
+
+def lithium_oxide() -> Atoms:
+    """Two formula units of Li2O, lattice constant 4.62 Å, one oxygen out of its place."""
+    primitive = 2.31 * np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]])
+    one = Atoms(
+        "OLi2",
+        scaled_positions=[[0, 0, 0], [0.25, 0.25, 0.25], [0.75, 0.75, 0.75]],
+        cell=primitive,
+        pbc=True,
+    )
+    structure = one.repeat((2, 1, 1))
+    structure.positions[0] += [0.15, 0.05, 0.0]
+    return structure
+
+
+def xspectra_case(engine: XSpectra) -> Case:
+    broken = lithium_oxide()
+    broken.positions[1] = broken.positions[0]
+    return Case(
+        engine,
+        lithium_oxide(),
+        sites=(3, 0),
+        broken_structure=broken,
+        broken_site=0,
+        words="overlap!",
+    )
+
+
+def quick_xspectra() -> XSpectra:
+    """Far from converged, but with all steps."""
+    return XSpectra(
+        image_distance_A=2.0, ecut_Ry=40.0, kpoint_length_A=3.0, xanes_kpoint_length_A=3.0
+    )
+
+
+# Engines that need a program which is not installed are tried with a stand-in for it.
+def needs_gpaw() -> None:
+    """`make test-all` does not install GPAW, so its absence is no failure under CI either."""
+    try:
+        Gpaw().version()
+    except EngineError as error:
+        pytest.skip(str(error))
+
+
+def gpaw_case() -> Case:
+    """Li2O with two kinds of oxygen, on a coarse grid."""
+    settings = {"grid_spacing_A": 0.3, "mesh_length_A": 6.0}
+    cell = {"cell": [4.4, 4.5, 4.6], "pbc": True}
+    structure = Atoms(
+        "OLi2O", [[0, 0, 0], [1.2, 1.2, 1.1], [-1.2, 1.2, 1.2], [2.4, 0.3, 2.3]], **cell
+    )
+    return Case(
+        Gpaw(**settings),
+        structure,
+        sites=(3, 0),
+        broken_structure=structure,
+        broken_site=3,
+        broken_engine=Gpaw(**settings, max_iterations=2),
+        words="Did not converge!",
+    )
+
+
+CASES: dict[str, Callable[[pytest.FixtureRequest], Case]] = {
+    "toy": lambda request: toy_case("toy"),
+    "toy-structure": lambda request: toy_case("toy-structure"),
+    "feff": lambda request: feff_case(),
+    "ocean stand-in": lambda request: ocean_case(request.getfixturevalue("ocean_stand_in")),
+    "xspectra stand-in": lambda request: xspectra_case(
+        request.getfixturevalue("xspectra_stand_in")()
+    ),
+    "xspectra": lambda request: (
+        request.getfixturevalue("quantum_espresso") or xspectra_case(quick_xspectra())
+    ),
+    "gpaw": lambda request: needs_gpaw() or gpaw_case(),
 }
-SLOW = {"feff"}
+SLOW = {"feff", "gpaw", "xspectra"}
 
 
 @pytest.mark.parametrize(
     "name",
     [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in CASES],
 )
-def test_engine_conforms(name, tmp_path):
-    assert failures(CASES[name](), tmp_path) == []
+def test_engine_conforms(name, tmp_path, request):
+    assert failures(CASES[name](request), tmp_path / "conformance") == []
+
+
+def test_every_engine_is_tried():
+    assert set(engine_names()) <= {name.split()[0] for name in CASES}
 
 
 @dataclass

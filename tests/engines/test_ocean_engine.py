@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import re
 import shutil
-import sys
 import time
 import tomllib
 from dataclasses import replace
@@ -19,10 +18,10 @@ from ase.io import read
 from ase.units import Bohr
 
 from nearedge.engines import SiteSpectrum, engine_from_settings
-from nearedge.engines.conformance import Case, failures
 from nearedge.engines.ocean import Ocean
 from nearedge.engines.ocean_input import CoreLevel, core_level, ocean_input, photon_files
-from nearedge.engines.ocean_output import last_words, read_site
+from nearedge.engines.ocean_output import read_site
+from nearedge.engines.running import last_words
 from nearedge.errors import EngineError, UsageError
 
 MGO = bulk("MgO", "rocksalt", a=4.21) + Atoms("O", [[1.1, 1.2, 1.3]])
@@ -51,85 +50,6 @@ CITED = {
     "pp_database",
     "screen_energy_range",
 }
-
-# Takes OCEAN's place: reads ocean.in and the photon files by OCEAN's rules and writes, in OCEAN's
-# layout, a spectrum whose peak tells where the atom is and whose height tells the polarisation.
-STAND_IN = """#!{python}
-import json, pathlib, re, sys, time
-mode = {mode!r}
-words = re.sub(r"[#*!\\\\].*", " ", pathlib.Path(sys.argv[1]).read_text())
-card = {{k.lower(): v.split() for k, v in re.findall(r"(\\S+)\\s*\\{{([^}}]*)\\}}", words)}}
-print("Welcome to OCEAN", flush=True)
-symbols = {{3: "Li", 8: "O_", 12: "Mg", 26: "Fe"}}
-numbers = [int(card["znucl"][int(t) - 1]) for t in card["typat"]]
-xred = [tuple(map(float, card["xred"][3 * i:3 * i + 3])) for i in range(len(numbers))]
-rprim = [tuple(map(float, card["rprim"][3 * i:3 * i + 3])) for i in range(3)]
-position = [[sum(x[k] * rprim[k][c] for k in range(3)) for c in range(3)] for x in xred]
-for i, one in enumerate(position):
-    for other in position[:i]:
-        if sum((a - b) ** 2 for a, b in zip(one, other)) < 1.0:
-            print("ATOMS OVERLAP")
-            sys.exit(1)
-if mode == "crash":
-    print("######\\nDFT stage failed: convergence NOT achieved\\n######")
-    sys.exit(7)
-if mode == "full":
-    print("cannot write: No space left on device")
-    sys.exit(1)
-if mode == "hang":
-    import subprocess
-    child = subprocess.Popen(["sleep", "600"])
-    pathlib.Path("child.pid").write_text(str(child.pid))
-    child.wait()
-out = pathlib.Path("CNBSE")
-out.mkdir()
-sites = []
-for k in range(0, len(card["edges"]), 3):
-    atom, n, l = map(int, card["edges"][k:k + 3])
-    chosen = [i for i, z in enumerate(numbers) if z == -atom] if atom < 0 else [atom - 1]
-    sites += [(i, n, l) for i in chosen]
-points, start, stop = map(float, card["cnbse.spect_range"])
-grid = [start + j * (stop - start) / (points - 1) for j in range(int(points))]
-raw = {{i: xred[i][0] + 2 * xred[i][1] + 3 * xred[i][2] for i, _, _ in sites}}
-mean = sum(raw.values()) / len(raw)
-photons = sorted(pathlib.Path().glob("photon*"))
-if mode == "nothing":
-    sites = []
-for i, n, l in sites:
-    index = numbers[:i + 1].count(numbers[i])
-    el = symbols[numbers[i]]
-    shift = raw[i] - mean if card["core_offset"] == ["true"] else 0.0
-    if card["core_offset"] == ["true"] and mode != "no shift":
-        (out / f"cls.z{{el}}{{index:04d}}_n{{n:02d}}l{{l:02d}}").write_text(f"{{shift}}\\n")
-    for p, photon in enumerate(photons, 1):
-        if mode == "partial" and index == 2 and p == 3:
-            continue
-        lines = ["#   iter=  100   gam= 0.36749324E-02   kpref= 0.1E-03",
-                 "#   Energy           Spect        Spect(0)            SPKK         SPKK(0)"]
-        height = 0.0 if photon.read_text().split()[0] != "dipole" else float(p)
-        for e in grid[:len(grid) // 2] if mode == "cut off" and p == 2 else grid:
-            y = height / ((e - 3.0 - raw[i] - shift) ** 2 + 1.0)
-            lines.append(f"{{e:.8E}}  {{y:.8E}}  {{y:.8E}}  0.0  0.0")
-        (out / f"absspct_{{el}}.{{index:04d}}_{{n}}{{'spd'[l]}}_{{p:02d}}").write_text(
-            "\\n".join(lines) + "\\n")
-print("Ocean is done")
-"""
-
-
-@pytest.fixture
-def stand_in(tmp_path):
-    """Write the stand-in with a way of failing, and give an engine that runs it."""
-
-    def engine(mode: str = "", **settings) -> Ocean:
-        folder = tmp_path / f"bin-{mode.replace(' ', '-')}"
-        folder.mkdir(exist_ok=True)
-        path = folder / "ocean.pl"
-        path.write_text(STAND_IN.format(python=sys.executable, mode=mode))
-        path.chmod(0o755)
-        (folder / "Version").write_text("3.1.0\n")
-        return Ocean(executable=str(path), spectrum_points=401, **settings)
-
-    return engine
 
 
 def cards(text: str) -> dict[str, list[str]]:
@@ -279,6 +199,21 @@ def test_recorded_polarisations_are_averaged(shared_data, tmp_path):
         np.testing.assert_allclose(dielectric, np.mean([t[:, 1] for t in tables], axis=0))
 
 
+def test_recorded_run_goes_through_the_engine(shared_data, ocean_stand_in, tmp_path):
+    real = shared_data / "ocean" / "iron_K_2photons"
+    structure = structure_of(cards((real / "Fe.in").read_text()))
+    engine = ocean_stand_in("replay", core_offset=False)
+    shutil.copytree(real, Path(engine.executable).with_name("recorded"))
+    spectrum = engine.compute(structure, [0], "K", tmp_path / "run")[0]
+    assert isinstance(spectrum, SiteSpectrum), spectrum
+    first, second = (np.loadtxt(real / f"absspct_Fe.0001_1s_{n:02d}") for n in (1, 2))
+    mean = (first[:, 1] + 2 * second[:, 1]) / 3
+    hbar_c_eV_A = 1973.269804
+    expected = mean * structure.get_volume() * (7112.0 + first[:, 0]) / hbar_c_eV_A
+    np.testing.assert_array_equal(spectrum.energy_eV, first[:, 0])
+    np.testing.assert_allclose(spectrum.intensity, expected, rtol=1e-6)
+
+
 def test_recorded_iron_has_the_cross_section_of_iron(shared_data, tmp_path):
     real = shared_data / "ocean" / "iron_K_2photons"
     (tmp_path / "CNBSE").mkdir()
@@ -292,8 +227,8 @@ def test_recorded_iron_has_the_cross_section_of_iron(shared_data, tmp_path):
     assert spectrum.intensity[above].mean() == pytest.approx(3.3e-4, rel=0.2)
 
 
-def test_spectrum_of_every_site_comes_back_to_it_in_any_atom_order(stand_in, tmp_path):
-    engine = stand_in()
+def test_spectrum_of_every_site_comes_back_to_it_in_any_atom_order(ocean_stand_in, tmp_path):
+    engine = ocean_stand_in()
     sites = [0, 2, 5]
     first = engine.compute(MIXED, sites, "K", tmp_path / "first")
     order = np.random.default_rng(1).permutation(len(MIXED))
@@ -306,29 +241,29 @@ def test_spectrum_of_every_site_comes_back_to_it_in_any_atom_order(stand_in, tmp
             assert one.edge_energy_eV == pytest.approx(other.edge_energy_eV)
 
 
-def test_peak_stands_where_the_site_puts_it(stand_in, tmp_path):
+def test_peak_stands_where_the_site_puts_it(ocean_stand_in, tmp_path):
     x, y, z = MIXED.get_scaled_positions()[5]
     for core_offset in (False, True):
-        engine = stand_in(core_offset=core_offset)
+        engine = ocean_stand_in(core_offset=core_offset)
         spectrum = engine.compute(MIXED, [5], "K", tmp_path / str(core_offset))[5]
         peak = spectrum.energy_eV[spectrum.intensity.argmax()] - spectrum.edge_energy_eV
         assert peak == pytest.approx(3 + x + 2 * y + 3 * z, abs=0.2)
         assert (spectrum.edge_energy_eV != 0) == core_offset
 
 
-def test_shift_does_not_depend_on_the_sites_asked_for(stand_in, tmp_path):
-    engine = stand_in()
+def test_shift_does_not_depend_on_the_sites_asked_for(ocean_stand_in, tmp_path):
+    engine = ocean_stand_in()
     alone = engine.compute(MIXED, [5], "K", tmp_path / "alone")[5]
     together = engine.compute(MIXED, [0, 5], "K", tmp_path / "together")[5]
     assert alone.edge_energy_eV == together.edge_energy_eV
     np.testing.assert_array_equal(alone.intensity, together.intensity)
 
 
-def test_scale_is_per_atom_and_not_per_cell_volume(stand_in, tmp_path):
+def test_scale_is_per_atom_and_not_per_cell_volume(ocean_stand_in, tmp_path):
     wide = MIXED.copy()
     wide.set_cell(wide.cell.array * [1.0, 1.0, 2.0], scale_atoms=True)
-    one = stand_in().compute(MIXED, [0], "K", tmp_path / "one")[0]
-    other = stand_in().compute(wide, [0], "K", tmp_path / "other")[0]
+    one = ocean_stand_in().compute(MIXED, [0], "K", tmp_path / "one")[0]
+    other = ocean_stand_in().compute(wide, [0], "K", tmp_path / "other")[0]
     # The stand-in writes the same dielectric function for both.
     np.testing.assert_allclose(other.intensity, 2 * one.intensity)
 
@@ -342,23 +277,23 @@ def test_scale_is_per_atom_and_not_per_cell_volume(stand_in, tmp_path):
         ("no shift", r"wrote no core-level shift CNBSE/cls\.zO_0001_n01l00"),
     ],
 )
-def test_failed_run_says_why_and_where(mode, words, stand_in, tmp_path):
+def test_failed_run_says_why_and_where(mode, words, ocean_stand_in, tmp_path):
     structure = MIXED.copy()
     structure.info |= {"trajectory_id": "cell-07", "snapshot_id": 3}
-    error = stand_in(mode).compute(structure, [0], "K", tmp_path / "run")[0]
+    error = ocean_stand_in(mode).compute(structure, [0], "K", tmp_path / "run")[0]
     assert isinstance(error, EngineError)
     assert "\n" not in str(error)
     assert re.search(rf"^OCEAN, cell-07 snapshot 3, atom 0 \(O\): {words}", str(error)), error
 
 
-def test_missing_output_fails_its_site_alone(stand_in, tmp_path):
-    found = stand_in("partial").compute(MIXED, [5, 2, 0], "K", tmp_path / "run")
+def test_missing_output_fails_its_site_alone(ocean_stand_in, tmp_path):
+    found = ocean_stand_in("partial").compute(MIXED, [5, 2, 0], "K", tmp_path / "run")
     assert [type(result) for result in found.values()] == [SiteSpectrum, EngineError, SiteSpectrum]
     assert "absspct_O_.0002_1s_03" in str(found[2])
 
 
-def test_timeout_ends_the_programs_that_ocean_started(stand_in, tmp_path):
-    engine = stand_in("hang", timeout_s=3.0)
+def test_timeout_ends_the_programs_that_ocean_started(ocean_stand_in, tmp_path):
+    engine = ocean_stand_in("hang", timeout_s=3.0)
     error = engine.compute(MIXED, [0], "K", tmp_path / "run")[0]
     assert "not done after 3 s: Welcome to OCEAN; raise timeout_s" in str(error)
     child = Path("/proc") / (tmp_path / "run" / "run-O" / "child.pid").read_text() / "cmdline"
@@ -379,9 +314,9 @@ def test_program_that_cannot_start_is_an_error_of_its_sites(tmp_path):
     assert "No such file" in str(error)
 
 
-def test_full_disk_stops_the_build(stand_in, tmp_path):
+def test_full_disk_stops_the_build(ocean_stand_in, tmp_path):
     with pytest.raises(OSError, match="No space left") as caught:
-        stand_in("full").compute(MIXED, [0], "K", tmp_path / "run")
+        ocean_stand_in("full").compute(MIXED, [0], "K", tmp_path / "run")
     assert caught.value.errno == errno.ENOSPC
 
 
@@ -394,8 +329,8 @@ def test_missing_program_says_how_to_install_it(tmp_path):
         engine.version()
 
 
-def test_version_is_that_of_the_program(stand_in):
-    assert stand_in().version() == "OCEAN 3.1.0"
+def test_version_is_that_of_the_program(ocean_stand_in):
+    assert ocean_stand_in().version() == "OCEAN 3.1.0"
 
 
 @pytest.mark.parametrize(
@@ -459,20 +394,6 @@ def test_provenance_leaves_out_how_the_program_is_run():
 
 def test_last_words_of_a_silent_program():
     assert last_words("####\n\n") == "no message"
-
-
-def test_ocean_conforms(stand_in, tmp_path):
-    broken = bulk("MgO", "rocksalt", a=4.21, cubic=True)
-    broken.positions[0] = broken.positions[1] + [0.3, 0.0, 0.0]
-    case = Case(
-        stand_in(),
-        MGO,
-        sites=(2, 1),
-        broken_structure=broken,
-        broken_site=1,
-        words="ATOMS OVERLAP",
-    )
-    assert failures(case, tmp_path / "conformance") == []
 
 
 def test_recipe_of_the_guide_makes_an_engine():

@@ -221,9 +221,31 @@ def test_estimators_work_in_pipelines_grid_search_and_grouped_folds():
     assert search.best_score_ > 0.5
 
 
+def test_sample_weights_and_groups_pass_through_pipelines_and_grid_search():
+    doubled = np.concatenate([MOVING, MOVING])
+    numbers = np.concatenate([np.zeros(96), np.ones(96)])
+    weight = np.concatenate([np.full(96, 1.0), np.full(96, 3.0)])
+    groups = np.tile(np.repeat(np.arange(8), 12), 2)
+    pipeline = make_pipeline(
+        FunctionTransformer(np.sqrt), SpectrumRegressor(**QUICK_REGRESSOR, patience=30)
+    )
+    search = GridSearchCV(pipeline, {"spectrumregressor__hidden": [(4, 3)]}, cv=GroupKFold(2))
+    search.fit(
+        doubled,
+        numbers,
+        groups=groups,
+        spectrumregressor__sample_weight=weight,
+        spectrumregressor__groups=groups,
+    )
+    assert search.predict(MOVING).mean() == pytest.approx(0.75, abs=0.1)
+
+
+HALVES = [(np.arange(48), np.arange(48, 96)), (np.arange(48, 96), np.arange(48))]
+
+
 @pytest.mark.parametrize("name", classifier_baselines())
 def test_classifier_baselines_work_on_raw_intensities(name):
-    baseline = classifier_baselines()[name].fit(CLASSED * 1e-8, LABELS)
+    baseline = classifier_baselines()[name].estimator.fit(CLASSED * 1e-8, LABELS)
     share = np.bincount(CODES).max() / len(CODES)
     if name == "majority":
         assert baseline.score(CLASSED, LABELS) == pytest.approx(share)
@@ -233,12 +255,27 @@ def test_classifier_baselines_work_on_raw_intensities(name):
 
 @pytest.mark.parametrize("name", regressor_baselines())
 def test_regressor_baselines_work_on_raw_intensities(name):
-    baseline = regressor_baselines()[name].fit(MOVING * 1e-8, POSITIONS)
+    baseline = regressor_baselines()[name].estimator.fit(MOVING * 1e-8, POSITIONS)
     if name == "mean":
         np.testing.assert_allclose(baseline.predict(MOVING), POSITIONS.mean())
     else:
         assert baseline.score(MOVING, POSITIONS) > 0.9
 
 
-def test_baselines_are_made_anew_each_time():
-    assert classifier_baselines()["logistic"] is not classifier_baselines()["logistic"]
+def test_settings_of_a_baseline_are_those_that_do_best_over_the_folds():
+    # What can be read from the spectra wants little shrinkage, noise wants much.
+    noise = np.random.default_rng(0).normal(size=96)
+    ridge = regressor_baselines()["ridge"]
+    alphas = [ridge.tuned(MOVING, target, HALVES)["model"].alpha for target in (POSITIONS, noise)]
+    assert alphas[0] < alphas[1]
+
+
+def test_a_baseline_without_folds_keeps_its_own_settings():
+    svc = classifier_baselines()["support vectors"]
+    assert svc.tuned(CLASSED, LABELS, [])["model"].C == svc.estimator["model"].C
+
+
+def test_baselines_are_left_unfitted_by_tuning():
+    baseline = classifier_baselines()["logistic"]
+    baseline.tuned(CLASSED, LABELS, HALVES)
+    assert not hasattr(baseline.estimator["model"], "coef_")

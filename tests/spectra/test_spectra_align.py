@@ -40,6 +40,26 @@ def test_the_order_of_the_candidates_does_not_matter(order):
     assert shuffled == best_shift(ENERGY_EV, reference, ENERGY_EV, reference, shifts_eV)
 
 
+@settings(deadline=None)
+@given(st.integers(0, 100), st.lists(st.floats(-2, 2), min_size=2, max_size=5))
+def test_sites_get_one_shift_and_keep_their_differences(index, edges_eV):
+    shift_eV = float(SHIFTS_EV[index])
+    reference = np.stack([spectrum_at(ENERGY_EV, edge) for edge in edges_eV])
+    moved = np.stack([spectrum_at(ENERGY_EV, edge - shift_eV) for edge in edges_eV])
+    alignment = best_shift(ENERGY_EV, 3 * moved + 1, ENERGY_EV, reference, SHIFTS_EV)
+    assert alignment.shift_eV == pytest.approx(shift_eV)
+    assert alignment.correlation > 0.999
+    assert alignment.scale == pytest.approx(1 / 3, rel=0.01)
+
+
+def test_sites_of_a_batch_count_as_those_of_their_own_spectra():
+    spectra = np.stack([spectrum_at(ENERGY_EV, edge) for edge in (0.0, 0.7)])
+    for row in (0, 1):
+        one = best_shift(ENERGY_EV, spectra[row], ENERGY_EV, spectra[0], SHIFTS_EV)
+        batch = best_shift(ENERGY_EV, spectra[[row]], ENERGY_EV, spectra[[0]], SHIFTS_EV)
+        assert batch == one
+
+
 def test_an_absolute_axis_is_brought_to_a_relative_one():
     absolute_eV = np.linspace(520.0, 575.0, 1101)
     shifts_eV = np.arange(-5400, -5200) * 0.1

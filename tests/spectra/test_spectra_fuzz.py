@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
+import random
+import resource
 import tempfile
+import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +18,17 @@ from hypothesis import strategies as st
 from nearedge.errors import NearedgeError
 from nearedge.spectra import Spectrum, read_spectra
 
+
+def load_helper(name: str):
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+corpus = load_helper("fuzz_corpus")
 FILES = [
     "feff/CoO_wurtzite_O_K/xmu.dat",
     "ocean/hematite_new/absspct",
@@ -21,6 +37,9 @@ FILES = [
     "cross_code_anatase_Ti_K/anatase_theory_FEFF.txt",
     "xspectra/NiO.xspectra_dip.dat",
     "columns/Andradite_pt1_01.dat",
+    "xdi/good/Mn_Mn2O3_rt_01.xdi",
+    "athena/FeO.prj",
+    "eels_O_K/oxygen_edge.msa",
 ]
 # Files in which a cut number always shows, because all have a fixed width or an exponent, and how
 # many of their rows are enough.
@@ -116,3 +135,76 @@ def test_a_file_cut_anywhere_never_yields_a_wrong_number(shared_data, file, data
         kept = cut.energy_eV.size
         np.testing.assert_array_equal(cut.energy_eV, original.energy_eV[:kept])
         np.testing.assert_array_equal(cut.intensity, original.intensity[:kept])
+
+
+# What a damaged file may cost in processor time and memory.
+MOST_SECONDS = 5.0
+MOST_BYTES = 500 * 10**6
+# Real files, where they are there, beside those made in the tests.
+REAL = [*FILES, "xdi/bad/bad_00.xdi", "athena/Fe.prj", "columns/AT11 Glass_Toner FeEXAFS.e",
+        "cross_code_anatase_Ti_K/anatase_exp.txt"]  # fmt: skip
+
+
+def fuzz_files(files: dict[str, bytes], cases: int, seed: int) -> Counter[str]:
+    """Read so many damaged copies; count what became of them."""
+    outcome: Counter[str] = Counter()
+    rng = random.Random(seed)
+    names = sorted(files)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for case in range(cases):
+        name = names[case % len(names)]
+        content = corpus.damage(files[name], rng)
+        start = time.process_time()
+        spectra = read_bytes(content)
+        assert time.process_time() - start < MOST_SECONDS, (name, case, seed)
+        outcome["read" if spectra else "refused"] += 1
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert used * 1024 < MOST_BYTES
+    # Helper processes that have ended; the kernel holds the others to the same limit.
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 < 2 * MOST_BYTES
+    return outcome
+
+
+def test_every_file_of_the_corpus_is_sound():
+    for name, content in {**corpus.text_files(), **corpus.hdf5_files()}.items():
+        assert read_bytes(content), name
+
+
+def test_damaged_text_files_are_read_or_refused():
+    outcome = fuzz_files(corpus.text_files(), 600, seed=1)
+    # The damage is neither so light nor so heavy that one outcome is never tested.
+    assert min(outcome.values()) > 30
+
+
+def test_damaged_hdf5_files_are_read_or_refused():
+    outcome = fuzz_files(corpus.hdf5_files(), 90, seed=2)
+    assert min(outcome.values()) > 9
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(8))
+def test_ten_thousand_damaged_files_text(shared_data, seed):
+    real = {file: (shared_data / file).read_bytes() for file in REAL}
+    outcome = fuzz_files({**corpus.text_files(), **real}, 1000, seed=100 + seed)
+    assert min(outcome.values()) > 50
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4))
+def test_ten_thousand_damaged_files_hdf5(seed):
+    outcome = fuzz_files(corpus.hdf5_files(), 450, seed=200 + seed)
+    assert min(outcome.values()) > 45
+
+
+@pytest.mark.slow
+def test_ten_thousand_damaged_files_gatan():
+    gatan = load_helper("gatan_files")
+    files = {}
+    for version in (3, 4):
+        spectrum = gatan.dm_file(version, corpus.MU, [(525.0, 0.5, "eV")])
+        image = gatan.dm_file(
+            version, np.ones((71, 2, 3)), [(525.0, 0.5, "eV"), (0.0, 1.0, "nm"), (0.0, 1.0, "nm")]
+        )
+        files |= {f"spectrum {version}": spectrum, f"image {version}": image}
+    outcome = fuzz_files(files, 400, seed=300)
+    assert min(outcome.values()) > 40

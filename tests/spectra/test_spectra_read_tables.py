@@ -123,9 +123,8 @@ def test_a_missing_last_line_end_is_no_fault(tmp_path):
 @pytest.mark.parametrize(
     ("file", "labels", "axis", "range_eV", "peak_eV"),
     [
-        ("xspectra/NiO.xspectra_dip.dat", ["sigma_tot", "sigma_up", "sigma_down"],
-         "relative", (-10.0, 20.0), 13.5),
-        ("xspectra/diamondh.xspectra.dat", ["sigma"], "relative", (-10.0, 30.0), 7.9),
+        ("xspectra/NiO.xspectra_dip.dat", ["1"], "relative", (-10.0, 20.0), 13.5),
+        ("xspectra/diamondh.xspectra.dat", ["1"], "relative", (-10.0, 30.0), 7.9),
         ("cross_code_anatase_Ti_K/anatase_ocean.txt", ["1"], "relative", (-20.0, 80.0), 23.35),
         ("cross_code_anatase_Ti_K/anatase_theory_FEFF.txt", ["1"],
          "absolute", (4967.4, 5022.5), 4989.6),
@@ -143,11 +142,18 @@ def test_real_files_of_many_programs(shared_data, file, labels, axis, range_eV, 
 
 
 def test_spin_channels_add_up_to_the_total(shared_data):
-    total, up, down = read_spectra(shared_data / "xspectra" / "NiO.xspectra_dip.dat")
+    path = shared_data / "xspectra" / "NiO.xspectra_dip.dat"
+    [total] = read_spectra(path)
+    up, down = read_spectra(path, columns="1,sigma_up,sigma_down")
     np.testing.assert_allclose(total.intensity, up.intensity + down.intensity, atol=2e-8)
+    assert total.metadata == {"broadening_eV": 0.8}
 
 
-def test_raw_beamline_scans_in_latin1_keep_their_column_names(shared_data):
-    spectra = read_spectra(shared_data / "columns" / "Andradite_pt1_01.dat")
-    labels = [spectrum.scan for spectrum in spectra]
-    assert labels == ["Io", "FY", "DeadTime", "FY_c", "TEY", "It", "Ctr4"]
+def test_raw_beamline_scans_in_latin1_give_the_fluorescence(shared_data):
+    path = shared_data / "columns" / "Andradite_pt1_01.dat"
+    [spectrum] = read_spectra(path)
+    rows = np.loadtxt(path, encoding="latin-1")
+    np.testing.assert_allclose(spectrum.intensity, rows[:, 4] / rows[:, 1], rtol=1e-14)
+    assert (spectrum.kind, spectrum.raw, spectrum.scan) == ("fluorescence", True, "FY_c/Io")
+    assert "ln(Io/It) is not used: column 7 is zero" in spectrum.notes
+    assert spectrum.header["scan_number"] == 1

@@ -118,6 +118,20 @@ def test_the_cell_is_nearly_cubic(sites):
     assert cell.cell.volume == pytest.approx(sites * SITE_VOLUME_A3)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_pairs_that_avoid_an_element_have_the_fewest_neighbours_of_it(seed):
+    arguments = {"anions": 16, "cations": [Cation("Fe", 3, 1.0), Cation("Li", 6, 1.0)]}
+    plain = small_cell(**arguments, seed=seed)
+    # A hole next to an anion is half a lattice constant away or less, the next ones 0.83.
+    centre, _ = neighbor_list("ij", plain, {("O", "Fe"): 0.6 * LATTICE_CONSTANT_A})
+    beside = np.bincount(centre, minlength=len(plain)) * (plain.numbers == 8)
+    first, second = neighbor_list("ij", plain, {("O", "O"): 3.6})
+    fewest = (beside[first] + beside[second]).min()
+    cell = small_cell(**arguments, seed=seed, anion_pairs=1, anion_pairs_avoid="Fe")
+    i, j = neighbor_list("ij", cell, {("O", "O"): 1.5})
+    assert beside[i[0]] + beside[j[0]] == fewest
+
+
 @pytest.mark.parametrize("sites", [1, 5, 8, 12])
 def test_no_cell_of_the_anion_lattice_is_more_cubic(sites):
     primitive = LATTICE_CONSTANT_A * np.array([[0.0, 0.5, 0.5], [0.5, 0.0, 0.5], [0.5, 0.5, 0.0]])
@@ -176,6 +190,7 @@ def test_all_holes_of_one_kind_may_be_filled():
         ({"seed": -1}, "seed = -1; give 0 or more"),
         ({"anion_pairs": -1}, "anion_pairs = -1; give 0 or more"),
         ({"anion_pair_distance_A": -1.4}, r"anion_pair_distance_A = -1\.4"),
+        ({"anion_pairs_avoid": "Mg"}, "anion_pairs_avoid = 'Mg'; give one of Fe, Li"),
     ],
 )
 def test_an_argument_that_makes_no_sense_is_a_usage_error(changes, message):

@@ -28,7 +28,14 @@ def ocean_library(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture(scope="module")
 def tiny_study(ocean_library: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("study")
-    tiny = Extent(seeds=(0, 1), effort=0.02, hidden=((4, 2), (8, 6)), examples=(1000, 5000))
+    tiny = Extent(
+        seeds=(0, 1),
+        effort=0.02,
+        hidden=((4, 2), (8, 6)),
+        examples=(1000, 5000),
+        averaged=(1, 8),
+        subsets=2,
+    )
     EXTENTS["tiny"] = tiny
     try:
         reproduce(ocean_library, out, "tiny")
@@ -45,15 +52,21 @@ def _results(folder: Path) -> dict[str, Any]:
 def test_results_have_the_keys_of_the_contract(tiny_study: Path) -> None:
     results = _results(tiny_study)
     assert {"sites", "structures", "trajectories", "engine", "classes"} <= set(results["library"])
-    assert set(results["classifier"]["pooled"]) == {"train", "validation", "test"}
+    assert {"train", "validation", "test"} <= set(results["classifier"]["pooled"])
     held_out = results["classifier"]["held_out"]
     assert {"mixtures_test", "sites_test", "macro_f1", "baselines"} <= set(held_out)
-    assert {"majority", "1-nearest-neighbour", "logistic", "paper"} <= set(held_out["baselines"])
+    methods = {"1-nearest-neighbour", "support vectors", "random forest", "gradient boosting"}
+    methods |= {f"{name}, cumulative" for name in methods}
+    everything = {"majority", "logistic", "logistic, cumulative", *methods}
+    assert set(held_out["baselines"]) == everything | {"paper"}
+    assert set(results["classifier"]["pooled"]["baselines"]) == everything
     pooled = results["regressor"]["pooled"]
     assert {"mse_test", "rmse_test", "mean_coordination", "constant_mse_test", "r2_test"} <= set(
         pooled
     )
-    assert {"mean", "ridge", "paper"} <= set(results["regressor"]["held_out"]["baselines"])
+    everything = {"mean", "ridge", "ridge, cumulative", *methods}
+    assert set(results["regressor"]["held_out"]["baselines"]) == everything | {"paper"}
+    assert set(pooled["baselines"]) == everything
     assert {"audit", "seconds", "versions", "seed"} <= set(results)
 
 
@@ -70,6 +83,7 @@ def test_every_figure_and_the_report_are_written(tiny_study: Path) -> None:
     names = {path.stem for path in (tiny_study / "figures").glob("*.png")}
     assert {"fig1_spectra", "fig2_networks", "fig3a_hidden_nodes", "fig3b_examples"} <= names
     assert {"fig4ab_learning", "fig4c_regression", "confusion", "reliability"} <= names
+    assert {"averaged", "groups", "protocols"} <= names
     report = unescape((tiny_study / "report.html").read_text())
     assert all(line in report for line in _results(tiny_study)["headline"])
 
@@ -82,12 +96,25 @@ def test_numbers_are_medians_within_their_ranges(tiny_study: Path) -> None:
     assert results["seeds"] == [0, 1]
 
 
+@pytest.mark.slow
+def test_the_sweeps_are_kept_with_every_seed(tiny_study: Path) -> None:
+    sweeps = _results(tiny_study)["sweeps"]
+    assert sweeps["hidden"]["setting"] == ["4+2", "8+6"]
+    assert np.shape(sweeps["averaged"]["held-out sites"]) == (2, 2)
+    assert np.shape(sweeps["groups"]["nearedge"]) == np.shape(sweeps["groups"]["paper"])
+    assert sweeps["groups"]["setting"][-1] > sweeps["groups"]["setting"][0]
+
+
 def _with_baseline(value: float, extent: str = "default") -> dict[str, Any]:
     classifier = {"sites_test": 0.8, "baselines": {"paper": 0.7, "logistic": value}}
     regressor = {"mse_test": 0.02, "constant_mse_test": 0.03, "baselines": {"ridge": 0.05}}
+    pooled = {"test": 0.99, "baselines": {"logistic": 0.9}}
     return {
-        "classifier": {"pooled": {"test": 0.99}, "held_out": classifier},
-        "regressor": {"pooled": {"mse_test": 0.003}, "held_out": regressor},
+        "classifier": {"pooled": pooled, "held_out": classifier},
+        "regressor": {
+            "pooled": {"mse_test": 0.003, "baselines": {"ridge": 0.002}},
+            "held_out": regressor,
+        },
         "group_by": "atom",
         "extent": extent,
     }
@@ -98,7 +125,14 @@ def test_a_baseline_that_wins_is_in_the_first_line() -> None:
 
 
 def test_no_baseline_is_said_to_win_where_none_does() -> None:
-    assert not any("beaten" in line for line in headline(_with_baseline(0.75)))
+    assert not any(
+        "nearedge" in line and "beaten" in line for line in headline(_with_baseline(0.75))
+    )
+
+
+def test_a_baseline_that_beats_the_papers_network_pooled_is_said_too() -> None:
+    lines = headline(_with_baseline(0.75))
+    assert lines[-1].endswith("the paper's network (0.0030) is beaten by ridge (0.0020).")
 
 
 def test_a_quick_study_says_that_it_is_one_first() -> None:

@@ -9,13 +9,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from nearedge.plain import plain
+
 # Below this nobody wants a progress bar.
 _PATIENCE_SECONDS = 2.0
 
 
 def print_json(document: Any) -> None:
     """Print one JSON document on standard output; NaN becomes null, since JSON has no NaN."""
-    json.dump(_plain(document), sys.stdout, indent=2, ensure_ascii=False, allow_nan=False)
+    json.dump(plain(document), sys.stdout, indent=2, ensure_ascii=False, allow_nan=False)
     sys.stdout.write("\n")
 
 
@@ -80,17 +82,3 @@ def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
     finally:
         if bar.live.is_started:
             bar.stop()
-
-
-def _plain(value: Any) -> Any:
-    import math
-
-    if isinstance(value, dict):
-        return {str(key): _plain(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(entry) for entry in value]
-    if hasattr(value, "tolist"):
-        return _plain(value.tolist())
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

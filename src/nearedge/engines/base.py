@@ -36,7 +36,8 @@ class SiteSpectrum:
     intensity
         Per-atom cross-section (n,), on one scale for all sites; polarisations are averaged.
     edge_energy_eV
-        Energy of this site's edge on the same scale: where its Fermi level or band minimum lies.
+        Energy of this site's edge on the same scale: where its Fermi level or band minimum lies
+        (docs/energy-axis.md says where exactly, for each engine).
 
     Raises
     ------

@@ -47,6 +47,10 @@ _EDGES = ("K", *(f"L{n}" for n in "123"), *(f"M{n}" for n in "12345"))
 class Feff:
     """FEFF10 with self-consistent potentials, a core hole and full multiple scattering.
 
+    Energies are FEFF's photon energies (omega). A site's edge energy is the one at which k is 0:
+    the Fermi level that FEFF finds in this site's own potential. FEFF averages polarisations by
+    itself, and its cross-section is returned in Å^2.
+
     Parameters
     ----------
     scf_radius_A, fms_radius_A, cluster_radius_A

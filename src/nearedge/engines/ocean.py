@@ -23,9 +23,10 @@ from nearedge.engines.ocean_input import (
     ocean_input,
     photon_files,
 )
-from nearedge.engines.ocean_output import last_words, read_site
-from nearedge.engines.ocean_run import find_program, run
+from nearedge.engines.ocean_output import read_site
+from nearedge.engines.ocean_run import find_ocean, run
 from nearedge.engines.ocean_settings import MESHES, check, check_cards, opf_paths
+from nearedge.engines.running import last_words
 from nearedge.errors import EngineError
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ class Ocean:
 
     def version(self) -> str:
         """Version of OCEAN, from the file ``Version`` next to its ``ocean.pl``."""
-        path = Path(find_program(self.executable)).resolve().with_name("Version")
+        path = Path(find_ocean(self.executable)).resolve().with_name("Version")
         text = " ".join(path.read_text(errors="replace").split()) if path.is_file() else ""
         return f"OCEAN {text or 'of unknown version'}"
 
@@ -194,7 +195,7 @@ class Ocean:
     ) -> dict[int, SiteSpectrum | EngineError]:
         try:
             self.write_input(structure, sites, edge, work)
-            log = run(find_program(self.executable), work, self.timeout_s)
+            log = run(find_ocean(self.executable), work, self.timeout_s)
         except EngineError as error:
             return dict.fromkeys(sites, error)
         found: dict[int, SiteSpectrum | EngineError] = {}

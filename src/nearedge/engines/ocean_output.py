@@ -14,7 +14,6 @@ from nearedge.errors import EngineError, NearedgeError
 from nearedge.spectra import read_spectra
 
 _FOLDER = "CNBSE"
-_LAST_LINES = 3
 
 
 def read_site(
@@ -82,18 +81,6 @@ def read_site(
     mean = np.mean([spectrum.intensity for spectrum in spectra], axis=0)
     shift_eV = _shift_eV(work, element, index, level) if core_offset else 0.0
     return spectra[0].energy_eV, without_noise(mean), shift_eV
-
-
-def last_words(log: str) -> str:
-    """Last lines of a log that say something, as one line.
-
-    Examples
-    --------
-    >>> last_words("Done with parsing\\n######\\nDFT stage failed\\n")
-    'Done with parsing. DFT stage failed'
-    """
-    said = [" ".join(line.split()) for line in log.splitlines() if re.search("[A-Za-z]{2}", line)]
-    return ". ".join(line.strip(" .") for line in said[-_LAST_LINES:]) or "no message"
 
 
 def _existing(work: Path, element: str, rest: str) -> Path:

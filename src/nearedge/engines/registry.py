@@ -13,7 +13,9 @@ from nearedge.errors import NearedgeError, UsageError, did_you_mean
 
 _ENGINES = {
     "feff": "nearedge.engines.feff:Feff",
+    "gpaw": "nearedge.engines.gpaw:Gpaw",
     "ocean": "nearedge.engines.ocean:Ocean",
+    "xspectra": "nearedge.engines.xspectra:XSpectra",
 }
 
 GROUP = "nearedge.engines"

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nearedge.library.blocks import Block, shuffled_blocks
     from nearedge.library.build import BuildReport, build_library
     from nearedge.library.importing import import_library
     from nearedge.library.info import library_info
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from nearedge.library.store import open_library, open_structures, write_library
 
 _HOMES = {
+    "Block": "blocks",
     "BuildReport": "build",
     "Recipe": "recipe",
     "build_library": "build",
@@ -23,10 +25,12 @@ _HOMES = {
     "names": "schema",
     "open_library": "store",
     "open_structures": "store",
+    "shuffled_blocks": "blocks",
     "write_library": "store",
 }
 
 __all__ = [
+    "Block",
     "BuildReport",
     "Recipe",
     "build_library",
@@ -36,6 +40,7 @@ __all__ = [
     "names",
     "open_library",
     "open_structures",
+    "shuffled_blocks",
     "write_library",
 ]
 

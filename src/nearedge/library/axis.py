@@ -24,6 +24,7 @@ def structure_on_axis(
 
     The zero is the mean edge energy of the structure's sites. A site whose core level lies deeper
     than the others' keeps its edge above zero by as much: that shift is part of the signal.
+    docs/energy-axis.md says where each engine's edge energy lies.
 
     Monotone cubic interpolation (Fritsch and Carlson, SIAM J. Numer. Anal. 17, 238 (1980)): it
     never overshoots, so that no negative absorption appears between two points.

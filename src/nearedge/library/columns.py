@@ -47,7 +47,7 @@ def add_structure(
     count = len(rows)
     atom_index = sites.atom_index[list(rows)]
     values = {
-        "intensity": intensity,
+        "intensity": intensity.astype(np.float32),
         "environment": sites.environment[list(rows)],
         "coordination": sites.coordination[list(rows)],
         "absorber": np.array([structure.symbols[i] for i in atom_index]),

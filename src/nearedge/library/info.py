@@ -30,7 +30,7 @@ def library_info(path: str | os.PathLike[str]) -> dict[str, Any]:
     labels = library["environment"].attrs["labels"]
     with reading(path):
         counts = np.bincount(codes(library, "environment"), minlength=len(labels))
-        temperatures = np.unique(library["temperature_K"].values)
+        temperatures = _distinct(library["temperature_K"].values)
         mean_coordination = float(library["coordination"].values.mean())
     return {
         "path": str(path),
@@ -42,10 +42,20 @@ def library_info(path: str | os.PathLike[str]) -> dict[str, Any]:
         "engine_settings": library.attrs["engine_settings"],
         "classes": {label: int(n) for label, n in zip(labels, counts, strict=True)},
         "mean_coordination": mean_coordination,
-        "temperatures_K": [float(t) for t in temperatures if np.isfinite(t)],
+        "temperatures_K": temperatures.tolist(),
         "energy_eV": [float(library["energy"][0]), float(library["energy"][-1])],
         "energy_zero": library.attrs["energy_zero"],
         "native_broadening": library.attrs["native_broadening"],
         "label_scheme": library.attrs["label_scheme"]["name"],
         "licence": library.attrs["licence"],
     }
+
+
+def _distinct(values: np.ndarray) -> np.ndarray:
+    """Finite values that occur, sorted.
+
+    Sites of a structure stand together and share their temperature: without the repetitions there
+    is little left to sort.
+    """
+    values = values[np.isfinite(values)]
+    return np.unique(values[np.flatnonzero(np.diff(values, prepend=np.nan))]).astype(float)

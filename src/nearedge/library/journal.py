@@ -7,10 +7,11 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -39,16 +40,49 @@ def site_keys(structure: Atoms, sites: Sequence[int], engine: Engine, edge: str)
     return keys
 
 
+# Each site is written at once, which survives a kill. Only a power failure needs the disk itself,
+# and waiting for it at every site would hold up builds that finish hundreds in a second.
+_FLUSH_SECONDS = 1.0
+
+
+class _SpectraInFile(Mapping[str, SiteSpectrum]):
+    """Spectra by key, read from the lines of a journal when they are asked for."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._places: dict[str, tuple[int, int]] = {}
+
+    def add(self, key: str, begin: int, length: int) -> None:
+        self._places[key] = (begin, length)
+
+    def __getitem__(self, key: str) -> SiteSpectrum:
+        begin, length = self._places[key]
+        with open(self._path, "rb") as file:
+            file.seek(begin)
+            return _spectrum(json.loads(file.read(length)))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._places
+
+
 class Journal:
     """Finished sites of a build, appended to one file; a context manager that locks it.
 
     A line that a kill cut short is dropped when the journal is opened again; every line before
-    it is whole, since each is flushed to the disk before the next site is taken.
+    it is whole, since each is written in one go before the next site is taken. The disk is waited
+    for once a second, and at the end.
 
     Attributes
     ----------
     done
-        Spectrum of each finished site, by its key.
+        Spectrum of each finished site, by its key; read from the file when asked for, so that a
+        million sites need 320 MB of memory.
     failed
         Message of each site that failed and was not computed since.
     seconds
@@ -62,7 +96,7 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.done: dict[str, SiteSpectrum] = {}
+        self.done = _SpectraInFile(path)
         self.failed: dict[str, str] = {}
         self.seconds: dict[str, float] = {}
 
@@ -70,7 +104,7 @@ class Journal:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             # Unbuffered: what could not be written must not come up again when closing.
-            self._file = open(self.path, "ab+", buffering=0)
+            self._file: BinaryIO = open(self.path, "ab+", buffering=0)
         except OSError as problem:
             raise NearedgeError(
                 f"{self.path}: cannot write ({problem.strerror}); choose another --out"
@@ -84,6 +118,7 @@ class Journal:
                 f"another --out"
             ) from None
         self._read()
+        self._flushed = time.monotonic()
         return self
 
     def __exit__(
@@ -92,10 +127,11 @@ class Journal:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._file.close()
+        with self._file:
+            self._flush()
 
     def record(self, key: str, result: SiteSpectrum | EngineError, seconds: float) -> None:
-        """Append one finished or failed site and wait until it is on the disk."""
+        """Append one finished or failed site."""
         entry: dict[str, Any] = {"key": key, "seconds": round(seconds, 3)}
         if isinstance(result, SiteSpectrum):
             entry["energy_eV"] = _packed(result.energy_eV)
@@ -103,22 +139,36 @@ class Journal:
             entry["edge_energy_eV"] = float(result.edge_energy_eV)
         else:
             entry["error"] = str(result)
-        self._append(json.dumps(entry).encode() + b"\n")
-        self._take(entry)
+        line = json.dumps(entry).encode() + b"\n"
+        begin = self._append(line)
+        self._take(entry, begin, len(line))
 
-    def _append(self, line: bytes) -> None:
+    def _append(self, line: bytes) -> int:
+        """Write one line and return where it begins."""
         end = os.fstat(self._file.fileno()).st_size
         try:
             rest = line
             while rest:
                 rest = rest[self._file.write(rest) :]
-            os.fsync(self._file.fileno())
         except OSError as problem:
             self._file.truncate(end)
-            raise NearedgeError(
-                f"{self.path}: cannot write ({problem.strerror}); everything up to here is kept, "
-                f"make room and run the same build again"
-            ) from problem
+            raise self._unwritable(problem) from problem
+        if time.monotonic() - self._flushed > _FLUSH_SECONDS:
+            self._flush()
+        return end
+
+    def _flush(self) -> None:
+        try:
+            os.fsync(self._file.fileno())
+        except OSError as problem:
+            raise self._unwritable(problem) from problem
+        self._flushed = time.monotonic()
+
+    def _unwritable(self, problem: OSError) -> NearedgeError:
+        return NearedgeError(
+            f"{self.path}: cannot write ({problem.strerror}); everything up to here is kept, "
+            f"make room and run the same build again"
+        )
 
     def _read(self) -> None:
         whole = 0
@@ -126,26 +176,33 @@ class Journal:
             for line in lines:
                 if not line.endswith(b"\n"):
                     break
-                whole += len(line)
+                begin, whole = whole, whole + len(line)
                 try:
-                    self._take(json.loads(line))
+                    entry = json.loads(line)
+                    if "error" not in entry:
+                        _spectrum(entry)
+                    self._take(entry, begin, len(line))
                 except (ValueError, KeyError, TypeError, EngineError):
                     # A damaged record costs its own site, which is computed again, and no other.
                     continue
         self._file.truncate(whole)
 
-    def _take(self, entry: Mapping[str, Any]) -> None:
+    def _take(self, entry: Mapping[str, Any], begin: int, length: int) -> None:
         key, seconds = str(entry["key"]), float(entry["seconds"])
         if "error" in entry:
             self.failed[key] = str(entry["error"])
         else:
-            self.done[key] = SiteSpectrum(
-                _unpacked(entry["energy_eV"]),
-                _unpacked(entry["intensity"]),
-                float(entry["edge_energy_eV"]),
-            )
+            self.done.add(key, begin, length)
             self.failed.pop(key, None)
         self.seconds[key] = seconds
+
+
+def _spectrum(entry: Mapping[str, Any]) -> SiteSpectrum:
+    return SiteSpectrum(
+        _unpacked(entry["energy_eV"]),
+        _unpacked(entry["intensity"]),
+        float(entry["edge_energy_eV"]),
+    )
 
 
 def _packed(values: np.ndarray) -> str:

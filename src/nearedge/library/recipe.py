@@ -53,6 +53,7 @@ class CellRecipe(_Table):
     anion_sites: int = Field(gt=0)
     anion_site_volume_A3: float = Field(gt=0)
     anion_pairs: int = Field(default=0, ge=0)
+    anion_pairs_avoid: str | None = None
     cations: tuple[CationRecipe, ...] = _list(min_length=1)
     stages: tuple[StageRecipe, ...] = _list(min_length=1)
     timestep_fs: float = Field(default=2.0, gt=0)

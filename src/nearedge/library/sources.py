@@ -104,6 +104,7 @@ def _run_trajectory(job: tuple[CellRecipe, int, Path]) -> Path:
         anion_site_volume_A3=cell.anion_site_volume_A3,
         seed=seed,
         anion_pairs=cell.anion_pairs,
+        anion_pairs_avoid=cell.anion_pairs_avoid,
     )
     trajectory_id = cell.trajectory_id(seed)
     run_dynamics(

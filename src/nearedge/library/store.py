@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nearedge.errors import NearedgeError
+from nearedge.library.blocks import CHUNK_SITES
 from nearedge.library.replace import replaced, replacing
 from nearedge.library.schema import CODED, check_library, codes
 
@@ -164,7 +165,7 @@ def _check_values(library: xarray.Dataset, where: str) -> None:
 
 
 def _write_store(path: Path, library: xarray.Dataset, structures: Sequence[Atoms]) -> None:
-    chunk = (max(1, min(library.sizes["site"], 4096)), library.sizes["energy"])
+    chunk = (max(1, min(library.sizes["site"], CHUNK_SITES)), library.sizes["energy"])
     library.to_zarr(
         path,
         mode="w",

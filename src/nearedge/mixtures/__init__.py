@@ -25,6 +25,7 @@ from nearedge.mixtures.splitting import (
     split_examples,
     split_groups,
 )
+from nearedge.mixtures.varied import varied_mixtures
 
 __all__ = [
     "PARTS",
@@ -47,4 +48,5 @@ __all__ = [
     "site_groups",
     "split_examples",
     "split_groups",
+    "varied_mixtures",
 ]

@@ -103,7 +103,7 @@ def classifier_mixtures(
     drawn = rng.permutation(rng.permutation(len(codes))[np.arange(count) % len(codes)])
     places = draw_places(rng, held[drawn], size, sizes[1])
     members = np.where(places < 0, -1, pool[first[drawn][:, None] + places])
-    return _mixtures(intensity, codes[drawn].astype(np.int64), members, size)
+    return average(intensity, codes[drawn].astype(np.int64), members, size)
 
 
 def regressor_mixtures(
@@ -165,7 +165,7 @@ def regressor_mixtures(
     places = draw_places(rng, np.full(count, len(pool)), size, sizes[1])
     members = np.where(places < 0, -1, pool[places])
     target = np.where(members < 0, 0.0, coordination[members]).sum(axis=1) / size
-    return _mixtures(intensity, target, members, size)
+    return average(intensity, target, members, size)
 
 
 def class_fractions(
@@ -219,7 +219,7 @@ def class_fractions(
     return shares.reshape(count, classes)
 
 
-def _mixtures(
+def average(
     intensity: Float[np.ndarray, "site energy"],
     target: Real[np.ndarray, " mixture"],
     members: Int[np.ndarray, "mixture member"],

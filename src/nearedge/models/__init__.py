@@ -10,16 +10,18 @@ if TYPE_CHECKING:
     from nearedge.models.ensemble import ClassifierEnsemble, RegressorEnsemble
     from nearedge.models.estimators import SpectrumClassifier, SpectrumRegressor
     from nearedge.models.examples import Examples
+    from nearedge.models.exchange import export_onnx
     from nearedge.models.network import Architecture, initial_parameters, outputs, softmax
     from nearedge.models.preprocessing import Preprocessing, fit_preprocessing, unit_mean
     from nearedge.models.settings import PAPER_CLASSIFIER, PAPER_REGRESSOR, TrainingSettings
-    from nearedge.models.store import Model, load_model, save_model
+    from nearedge.models.store import Attachment, Model, load_model, save_model
     from nearedge.models.training import Trained, fresh_state, train
 
 _MODULE_OF = {
     "PAPER_CLASSIFIER": "settings",
     "PAPER_REGRESSOR": "settings",
     "Architecture": "network",
+    "Attachment": "store",
     "ClassifierEnsemble": "ensemble",
     "Examples": "examples",
     "Model": "store",
@@ -30,6 +32,7 @@ _MODULE_OF = {
     "Trained": "training",
     "TrainingSettings": "settings",
     "classifier_baselines": "baselines",
+    "export_onnx": "exchange",
     "fit_preprocessing": "preprocessing",
     "fresh_state": "training",
     "initial_parameters": "network",
@@ -46,6 +49,7 @@ __all__ = [
     "PAPER_CLASSIFIER",
     "PAPER_REGRESSOR",
     "Architecture",
+    "Attachment",
     "ClassifierEnsemble",
     "Examples",
     "Model",
@@ -56,6 +60,7 @@ __all__ = [
     "Trained",
     "TrainingSettings",
     "classifier_baselines",
+    "export_onnx",
     "fit_preprocessing",
     "fresh_state",
     "initial_parameters",

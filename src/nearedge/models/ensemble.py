@@ -99,6 +99,20 @@ class ClassifierEnsemble(Ensemble):
 
     classes: Shaped[np.ndarray, " class"]
 
+    def representation(
+        self, x: Float[np.ndarray, "spectrum feature"]
+    ) -> Float[np.ndarray, "spectrum node"]:
+        """Activations of the last hidden layer, the nodes of all members side by side.
+
+        Networks without a hidden layer give their inputs.
+        """
+        self.preprocessing.check(x)
+        inputs = self.preprocessing.inputs(x)
+        if len(self.parameters) == 1:
+            return inputs
+        hidden = np.maximum(outputs(self.parameters[:-1], inputs), 0.0)
+        return np.concatenate(list(hidden), axis=1)
+
     def member_probabilities(
         self, x: Float[np.ndarray, "spectrum feature"]
     ) -> Float[np.ndarray, "member spectrum class"]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, no_type_check
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped
@@ -23,24 +24,24 @@ from nearedge.models.settings import PAPER_CLASSIFIER, PAPER_REGRESSOR, Training
 Progress = Callable[[int, int], None]
 
 
+# No __eq__, since scikit-learn compares by identity, and no __repr__, since it brings its own. The
+# fields take anything: scikit-learn wants a constructor that only stores, and `fit` refuses.
+@dataclass(eq=False, repr=False)
 class _SpectrumEstimator(BaseEstimator):
-    """What the classifier and the regressor share.
+    """What the classifier and the regressor share; see `SpectrumClassifier`."""
 
-    Attributes are the constructor arguments of both; see `SpectrumClassifier`.
-    """
-
-    hidden: Sequence[int]
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    penalty: float
-    ensemble: int
-    normalise: str
-    representation: str
-    patience: int | None
-    validation_fraction: float
-    start: Any
-    random_state: Any
+    hidden: Any = (8, 6)
+    epochs: Any = PAPER_CLASSIFIER.epochs
+    batch_size: Any = PAPER_CLASSIFIER.batch_size
+    learning_rate: Any = PAPER_CLASSIFIER.learning_rate
+    penalty: Any = PAPER_CLASSIFIER.penalty
+    ensemble: Any = 1
+    normalise: Any = "none"
+    representation: Any = "intensity"
+    patience: Any = None
+    validation_fraction: Any = 0.25
+    start: Any = None
+    random_state: Any = 0
 
     def _train(
         self,
@@ -138,6 +139,7 @@ class _SpectrumEstimator(BaseEstimator):
         return np.asarray(validate_data(self, x, reset=False, dtype=(np.float64, np.float32)))
 
 
+@dataclass(eq=False, repr=False)
 class SpectrumClassifier(ClassifierMixin, _SpectrumEstimator):
     """Site to class: an ensemble of networks that reads the environment from a spectrum.
 
@@ -189,35 +191,6 @@ class SpectrumClassifier(ClassifierMixin, _SpectrumEstimator):
     >>> classifier.member_probabilities(spectra[:3]).shape
     (2, 3, 2)
     """
-
-    @no_type_check  # scikit-learn: a constructor takes anything, and `fit` refuses it
-    def __init__(
-        self,
-        hidden: Sequence[int] = (8, 6),
-        epochs: int = PAPER_CLASSIFIER.epochs,
-        batch_size: int = PAPER_CLASSIFIER.batch_size,
-        learning_rate: float = PAPER_CLASSIFIER.learning_rate,
-        penalty: float = PAPER_CLASSIFIER.penalty,
-        ensemble: int = 1,
-        normalise: str = "none",
-        representation: str = "intensity",
-        patience: int | None = None,
-        validation_fraction: float = 0.25,
-        start: ClassifierEnsemble | None = None,
-        random_state: Any = 0,
-    ) -> None:
-        self.hidden = hidden
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.penalty = penalty
-        self.ensemble = ensemble
-        self.normalise = normalise
-        self.representation = representation
-        self.patience = patience
-        self.validation_fraction = validation_fraction
-        self.start = start
-        self.random_state = random_state
 
     def fit(
         self,
@@ -280,6 +253,7 @@ class SpectrumClassifier(ClassifierMixin, _SpectrumEstimator):
         return self.ensemble_.member_probabilities(spectra)
 
 
+@dataclass(eq=False, repr=False)
 class SpectrumRegressor(RegressorMixin, _SpectrumEstimator):
     """Sample to number: an ensemble of networks that reads a coordination number.
 
@@ -314,34 +288,10 @@ patience, validation_fraction, random_state
     (1, 3)
     """
 
-    @no_type_check  # scikit-learn: a constructor takes anything, and `fit` refuses it
-    def __init__(
-        self,
-        hidden: Sequence[int] = (8, 6),
-        epochs: int = PAPER_REGRESSOR.epochs,
-        batch_size: int = PAPER_REGRESSOR.batch_size,
-        learning_rate: float = PAPER_REGRESSOR.learning_rate,
-        penalty: float = PAPER_REGRESSOR.penalty,
-        ensemble: int = 1,
-        normalise: str = "none",
-        representation: str = "intensity",
-        patience: int | None = None,
-        validation_fraction: float = 0.25,
-        start: RegressorEnsemble | None = None,
-        random_state: Any = 0,
-    ) -> None:
-        self.hidden = hidden
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.penalty = penalty
-        self.ensemble = ensemble
-        self.normalise = normalise
-        self.representation = representation
-        self.patience = patience
-        self.validation_fraction = validation_fraction
-        self.start = start
-        self.random_state = random_state
+    epochs: Any = PAPER_REGRESSOR.epochs
+    batch_size: Any = PAPER_REGRESSOR.batch_size
+    learning_rate: Any = PAPER_REGRESSOR.learning_rate
+    penalty: Any = PAPER_REGRESSOR.penalty
 
     def fit(
         self,

@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
-from nearedge.mixtures import Sites, classifier_mixtures, regressor_mixtures
+from nearedge.mixtures import (
+    Sites,
+    class_fractions,
+    classifier_mixtures,
+    regressor_mixtures,
+    varied_mixtures,
+)
+from nearedge.models.augmentation import Augmentation
+from nearedge.models.composition import train_composition
+from nearedge.models.ensemble import ClassifierEnsemble
 from nearedge.models.estimators import SpectrumClassifier, SpectrumRegressor
+from nearedge.models.settings import TrainingSettings
 from nearedge.spectra import EnergyGrid
+
+_COMPOSITION = TrainingSettings(
+    "cross-entropy", epochs=100, batch_size=256, learning_rate=0.003, penalty=100.0
+)
 
 
 @dataclass(frozen=True)
@@ -28,6 +42,12 @@ class Method:
         How many mixtures each is trained on.
     classifier_sizes, regressor_sizes
         Least and greatest number of raw spectra in a mixture.
+    composition, composition_mixtures, composition_sizes
+        The same for the networks that read the fractions of the environments: their training's
+        `TrainingSettings`, and the mixtures, half drawn from the library as it is and half in
+        proportions of any kind.
+    augmentation
+        How mixtures are changed before training.
     """
 
     grid: EnergyGrid
@@ -37,6 +57,19 @@ class Method:
     regressor_mixtures: int = 6000
     classifier_sizes: tuple[int, int] = (2, 8)
     regressor_sizes: tuple[int, int] = (20, 70)
+    composition: TrainingSettings = _COMPOSITION
+    composition_mixtures: int = 6000
+    composition_sizes: tuple[int, int] = (1, 70)
+    augmentation: Augmentation | None = None
+
+    def change(
+        self, intensity: Float[np.ndarray, "n energy"], seed: int, share: float | None = None
+    ) -> Float[np.ndarray, "n energy"]:
+        """Change spectra as in training; `share` of them, where it is not to be the method's."""
+        if self.augmentation is None:
+            return intensity
+        used = self.augmentation if share is None else replace(self.augmentation, share=share)
+        return used.apply(intensity, self.grid, seed)
 
 
 _NETWORK = {"hidden": (64, 32), "ensemble": 8, "normalise": "area", "learning_rate": 0.003}
@@ -47,6 +80,7 @@ DEFAULT = Method(
     regressor={**_NETWORK, "epochs": 200, "batch_size": 256, "penalty": 1000.0},
     classifier_sizes=(1, 4),
     regressor_sizes=(1, 70),
+    augmentation=Augmentation(share=0.5, broadening_eV=1.0, noise=0.03),
 )
 """What nearedge does unless told otherwise; docs/protocols.md says how it was chosen."""
 
@@ -78,7 +112,8 @@ def fit_classifier(
         site_index=index,
     )
     estimator = SpectrumClassifier(**_scaled(method.classifier, effort), random_state=seed)
-    return estimator.fit(mixtures.intensity, np.array(sites.labels)[mixtures.target])
+    intensity = method.change(mixtures.intensity, seed)
+    return estimator.fit(intensity, np.array(sites.labels)[mixtures.target])
 
 
 def fit_regressor(
@@ -94,7 +129,30 @@ def fit_regressor(
         site_index=index,
     )
     estimator = SpectrumRegressor(**_scaled(method.regressor, effort), random_state=seed)
-    return estimator.fit(mixtures.intensity, mixtures.target)
+    return estimator.fit(method.change(mixtures.intensity, seed), mixtures.target)
+
+
+def fit_composition(
+    method: Method, sites: Sites, index: Int[np.ndarray, " site"], seed: int, effort: float = 1.0
+) -> ClassifierEnsemble:
+    """Fit the networks that read fractions of environments; arguments as `fit_classifier`."""
+    count = _share(method.composition_mixtures, effort)
+    sizes = method.composition_sizes
+    parts = [
+        regressor_mixtures(
+            sites.intensity, sites.coordination, count - count // 2, seed, sizes, index
+        ),
+        varied_mixtures(sites.intensity, sites.environment, count // 2, seed, sizes, index),
+    ]
+    intensity = np.concatenate([part.intensity for part in parts])
+    classes = len(sites.labels)
+    return train_composition(
+        method.change(intensity, seed),
+        np.concatenate([class_fractions(part, sites.environment, classes) for part in parts]),
+        sites.labels,
+        replace(method.composition, epochs=_share(method.composition.epochs, effort)),
+        seed,
+    )
 
 
 def _share(count: int, effort: float) -> int:

@@ -53,9 +53,30 @@ def _check_choices(normalise: str, representation: str) -> None:
             raise UsageError(f"{name} is {value!r}; choose {' or '.join(choices)}")
 
 
-def _features(
-    x: Float[np.ndarray, "spectrum feature"], normalise: str, representation: str
+def features(
+    x: Float[np.ndarray, "spectrum feature"],
+    normalise: str = "none",
+    representation: str = "intensity",
 ) -> Float[np.ndarray, "spectrum feature"]:
+    """What is scaled to become the inputs of a model.
+
+    Parameters
+    ----------
+    x
+        Sampled intensities.
+    normalise, representation
+        See `Preprocessing`.
+
+    Raises
+    ------
+    NearedgeError
+        If the mean of a spectrum to normalise is not positive.
+
+    Examples
+    --------
+    >>> features(np.array([[1.0, 3.0]]), "area", "cumulative")
+    array([[0.5, 2. ]])
+    """
     return _REPRESENTATIONS[representation](_NORMALISATIONS[normalise](x))
 
 
@@ -110,12 +131,26 @@ class Preprocessing:
         if self.normalise == "area":
             _positive_means(x)
 
+    def normalised(
+        self, x: Float[np.ndarray, "spectrum feature"]
+    ) -> Float[np.ndarray, "spectrum feature"]:
+        """Intensities after normalisation, before representation and scaling."""
+        return _NORMALISATIONS[self.normalise](x)
+
+    def pull_back(self, gradient: Float[np.ndarray, " feature"]) -> Float[np.ndarray, " feature"]:
+        """Gradient with respect to normalised intensities, from one with respect to `inputs`."""
+        of_features = gradient / self.scale
+        if self.representation == "cumulative":
+            # Each intensity enters every running sum from its own energy up.
+            return np.cumsum(of_features[::-1])[::-1]
+        return of_features
+
     def inputs(
         self, x: Float[np.ndarray, "spectrum feature"]
     ) -> Float[np.ndarray, "spectrum feature"]:
         """Inputs of the network, in the precision of `x`."""
-        features = _features(x, self.normalise, self.representation)
-        return (features - self.mean.astype(x.dtype)) / self.scale.astype(x.dtype)
+        bare = features(x, self.normalise, self.representation)
+        return (bare - self.mean.astype(x.dtype)) / self.scale.astype(x.dtype)
 
 
 def fit_preprocessing(
@@ -149,9 +184,9 @@ def fit_preprocessing(
     array([[1., 1.]])
     """
     _check_choices(normalise, representation)
-    features = _features(x, normalise, representation).astype(np.float64)
-    mean = np.average(features, axis=0, weights=weight)
-    scale = np.sqrt(np.average(np.square(features - mean), axis=0, weights=weight))
+    bare = features(x, normalise, representation).astype(np.float64)
+    mean = np.average(bare, axis=0, weights=weight)
+    scale = np.sqrt(np.average(np.square(bare - mean), axis=0, weights=weight))
     # A constant feature, rounding aside, carries nothing; it must not be blown up either.
     constant = scale <= 10 * np.finfo(x.dtype).eps * np.abs(mean)
     return Preprocessing(normalise, representation, mean, np.where(constant, 1.0, scale))

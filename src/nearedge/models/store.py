@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,30 @@ from nearedge.models.preprocessing import Preprocessing
 #: Version of the format that is written, and the only one that is read.
 FORMAT_VERSION = 1
 _NUMBERS, _DESCRIPTION, _CARD = "model.safetensors", "model.json", "card.md"
-_KINDS = {"classifier": ClassifierEnsemble, "regressor": RegressorEnsemble}
+_KINDS = {
+    "classifier": ClassifierEnsemble,
+    "regressor": RegressorEnsemble,
+    "composition": ClassifierEnsemble,
+}
+# Models of earlier versions lack these, and read as well.
+_OPTIONAL = {"composition"}
+_CALIBRATION = "calibration"
+
+
+@dataclass(frozen=True, eq=False)
+class Attachment:
+    """Arrays and values that another part of nearedge keeps with a model and understands.
+
+    Attributes
+    ----------
+    numbers
+        Arrays by name; saved in `model.safetensors`.
+    description
+        As JSON can hold it; saved in `model.json`.
+    """
+
+    numbers: dict[str, np.ndarray] = field(default_factory=dict)
+    description: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,11 +62,17 @@ class Model:
         Trained ensembles.
     info
         What was saved with them: energy grid, versions, library hash, held-out figures.
+    composition
+        Networks that give the fraction of sites in each environment; None in a model without.
+    calibration
+        What `nearedge.uncertainty` makes statements of coverage from; None in a model without.
     """
 
     classifier: ClassifierEnsemble
     regressor: RegressorEnsemble
     info: dict[str, Any]
+    composition: ClassifierEnsemble | None = None
+    calibration: Attachment | None = None
 
 
 def save_model(
@@ -51,6 +80,7 @@ def save_model(
     estimators: Mapping[str, Any],
     info: Mapping[str, Any],
     card: str,
+    calibration: Attachment | None = None,
 ) -> None:
     """Write a model folder, whole or not at all.
 
@@ -62,11 +92,13 @@ def save_model(
         To be made.
     estimators
         ``"classifier"`` and ``"regressor"``: fitted `SpectrumClassifier` and `SpectrumRegressor`,
-        or their ensembles.
+        or their ensembles; and ``"composition"``, an ensemble, if there is one.
     info
         Whatever belongs to the model, as JSON can hold it.
     card
         Text of `card.md`.
+    calibration
+        What belongs to the model for stating its uncertainty.
 
     Raises
     ------
@@ -95,12 +127,20 @@ def save_model(
     tensors: dict[str, np.ndarray] = {}
     for kind, ensemble in ensembles.items():
         tensors |= {f"{kind}.{name}": value for name, value in _tensors(ensemble).items()}
+    attached: dict[str, Any] = {}
+    if calibration is not None:
+        tensors |= {
+            f"{_CALIBRATION}.{name}": np.ascontiguousarray(value)
+            for name, value in calibration.numbers.items()
+        }
+        attached[_CALIBRATION] = calibration.description
     numbers = save_tensors(tensors)
     description = {
         "format": "nearedge model",
         "format_version": FORMAT_VERSION,
         "sha256": hashlib.sha256(numbers).hexdigest(),
         **{kind: _described(ensemble) for kind, ensemble in ensembles.items()},
+        **attached,
         "info": dict(info),
     }
     try:
@@ -119,8 +159,12 @@ def save_model(
 
 def _ensembles(estimators: Mapping[str, Any]) -> dict[str, Ensemble]:
     ensembles = {kind: getattr(given, "ensemble_", given) for kind, given in estimators.items()}
-    right = {kind: isinstance(ensembles.get(kind), wanted) for kind, wanted in _KINDS.items()}
-    if set(ensembles) != set(_KINDS) or not all(right.values()):
+    right = {
+        kind: isinstance(ensembles.get(kind), wanted)
+        for kind, wanted in _KINDS.items()
+        if kind in ensembles or kind not in _OPTIONAL
+    }
+    if not set(ensembles) <= set(_KINDS) or not all(right.values()):
         given = {kind: type(estimator).__name__ for kind, estimator in estimators.items()}
         raise UsageError(
             f"a model needs a fitted 'classifier' and a fitted 'regressor', but got {given}"
@@ -196,10 +240,36 @@ def load_model(folder: str | os.PathLike[str]) -> Model:
         )
     try:
         tensors = load_tensors(numbers)
-        parts = {kind: _ensemble(kind, description[kind], tensors) for kind in _KINDS}
+        parts = {
+            kind: _ensemble(kind, description[kind], tensors)
+            for kind in _KINDS
+            if kind in description or kind not in _OPTIONAL
+        }
+        calibration = _attachment(_CALIBRATION, description, tensors)
     except (SafetensorError, KeyError, TypeError, ValueError, UsageError) as error:
         raise NearedgeError(f"the model {path} is damaged: {error}; train again") from None
-    return Model(parts["classifier"], parts["regressor"], description["info"])
+    return Model(
+        parts["classifier"],
+        parts["regressor"],
+        description["info"],
+        parts.get("composition"),
+        calibration,
+    )
+
+
+def _attachment(
+    name: str, description: Mapping[str, Any], tensors: Mapping[str, np.ndarray]
+) -> Attachment | None:
+    if name not in description:
+        return None
+    if not isinstance(description[name], dict):
+        raise ValueError(f"{name} is no dictionary")
+    numbers = {
+        key.removeprefix(f"{name}."): value
+        for key, value in tensors.items()
+        if key.startswith(f"{name}.")
+    }
+    return Attachment(numbers, description[name])
 
 
 def _check_description(description: Any, path: Path) -> None:

@@ -27,9 +27,9 @@ class Alignment:
         To be added to the spectrum's energies.
     scale
         Factor of the shifted spectrum in its least-squares fit (with a free offset) to the
-        reference.
+        reference; the mean over several spectra.
     correlation
-        Pearson correlation with the reference at this shift.
+        Pearson correlation with the reference at this shift; the mean over several spectra.
     runner_up_shift_eV, runner_up_correlation
         The next best local maximum of the correlation, if there is one. Close correlations at
         distant shifts mean that the alignment is ambiguous.
@@ -44,9 +44,9 @@ class Alignment:
 
 def best_shift(
     energy_eV: Float[np.ndarray, " energy"],
-    intensity: Float[np.ndarray, " energy"],
+    intensity: Float[np.ndarray, "*site energy"],
     reference_energy_eV: Float[np.ndarray, " reference"],
-    reference_intensity: Float[np.ndarray, " reference"],
+    reference_intensity: Float[np.ndarray, "*site reference"],
     shifts_eV: Float[np.ndarray, " shift"],
 ) -> Alignment:
     """Scan shifts of a spectrum for the one that correlates best with a reference.
@@ -56,14 +56,16 @@ def best_shift(
     maxima where the correlation rises towards them, so that a range chosen too small shows.
 
     One shift belongs to an engine or an instrument, never to a single site: sites differ in the
-    position of their edge, and aligning them one by one erases that.
+    position of their edge, and aligning them one by one erases that. To bring the sites of one
+    engine onto those of another, give all of them: they get one shift, that of the best mean
+    correlation.
 
     Parameters
     ----------
     energy_eV, intensity
-        The spectrum to be shifted.
+        The spectrum to be shifted, or one for each site.
     reference_energy_eV, reference_intensity
-        The reference.
+        The reference, or that of each site.
     shifts_eV
         Candidates, in any order.
 
@@ -93,7 +95,7 @@ def best_shift(
     if not shifts.size or not np.isfinite(shifts).all():
         raise NearedgeError("aligning: the candidate shifts must be finite numbers, at least one")
     at_eV = reference_energy_eV - shifts[:, None]
-    shifted = np.interp(at_eV, energy_eV, intensity)
+    shifted = _interpolate(at_eV, energy_eV, intensity)
     covered = (at_eV >= energy_eV[0]) & (at_eV <= energy_eV[-1])
     enough = covered.mean(axis=1) >= _LEAST_OVERLAP
     if not enough.any():
@@ -103,7 +105,10 @@ def best_shift(
             f"({reference_energy_eV[0]:g} to {reference_energy_eV[-1]:g} eV); "
             "check the edge, or measure a wider range"
         )
-    correlation, scale = _correlate(shifted, reference_intensity, covered)
+    correlation, scale = (
+        value.reshape(-1, len(shifts)).mean(axis=0)
+        for value in _correlate(shifted, reference_intensity, covered)
+    )
     usable = enough & np.isfinite(correlation)
     if not usable.any():
         raise NearedgeError(
@@ -125,22 +130,34 @@ def best_shift(
     )
 
 
+def _interpolate(
+    at_eV: Float[np.ndarray, "shift reference"],
+    energy_eV: Float[np.ndarray, " energy"],
+    intensity: Float[np.ndarray, "*site energy"],
+) -> Float[np.ndarray, "*site shift reference"]:
+    """Straight lines between the points, the end values beyond them."""
+    within = np.clip(at_eV, energy_eV[0], energy_eV[-1])
+    left = np.clip(np.searchsorted(energy_eV, within, side="right") - 1, 0, energy_eV.size - 2)
+    part = (within - energy_eV[left]) / (energy_eV[left + 1] - energy_eV[left])
+    return (1 - part) * intensity[..., left] + part * intensity[..., left + 1]
+
+
 def _correlate(
-    shifted: Float[np.ndarray, "shift reference"],
-    reference: Float[np.ndarray, " reference"],
+    shifted: Float[np.ndarray, "*site shift reference"],
+    reference: Float[np.ndarray, "*site reference"],
     covered: Bool[np.ndarray, "shift reference"],
-) -> tuple[Float[np.ndarray, " shift"], Float[np.ndarray, " shift"]]:
+) -> tuple[Float[np.ndarray, "*site shift"], Float[np.ndarray, "*site shift"]]:
     """Correlation and least-squares factor over the covered points; NaN where either is flat."""
-    count = np.maximum(covered.sum(axis=1), 1)
+    count = np.maximum(covered.sum(axis=-1), 1)
 
     def centred(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        size = np.abs(values * covered).max(axis=1)
-        mean = (values * covered).sum(axis=1) / count
-        deviation = (values - mean[:, None]) * covered
-        spread = np.sqrt((deviation**2).sum(axis=1) / count)
+        size = np.abs(values * covered).max(axis=-1)
+        mean = (values * covered).sum(axis=-1) / count
+        deviation = (values - mean[..., None]) * covered
+        spread = np.sqrt((deviation**2).sum(axis=-1) / count)
         return deviation, np.where(spread > _FLAT * size, spread, np.nan)
 
     x, x_spread = centred(shifted)
-    y, y_spread = centred(np.broadcast_to(reference, shifted.shape))
-    covariance = (x * y).sum(axis=1) / count
+    y, y_spread = centred(np.broadcast_to(reference[..., None, :], shifted.shape))
+    covariance = (x * y).sum(axis=-1) / count
     return covariance / (x_spread * y_spread), covariance / x_spread**2

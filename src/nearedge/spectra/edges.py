@@ -32,6 +32,22 @@ _EDGES_EV = {
 }
 # fmt: on
 
+# Symbols, hydrogen to lawrencium, which a header may name as the absorber.
+# fmt: off
+ELEMENTS = frozenset(
+    {
+        "H", "He", "Li", "Be", "B", "C", "N", "O", "F", "Ne", "Na", "Mg", "Al", "Si", "P",
+        "S", "Cl", "Ar", "K", "Ca", "Sc", "Ti", "V", "Cr", "Mn", "Fe", "Co", "Ni", "Cu", "Zn",
+        "Ga", "Ge", "As", "Se", "Br", "Kr", "Rb", "Sr", "Y", "Zr", "Nb", "Mo", "Tc", "Ru",
+        "Rh", "Pd", "Ag", "Cd", "In", "Sn", "Sb", "Te", "I", "Xe", "Cs", "Ba", "La", "Ce",
+        "Pr", "Nd", "Pm", "Sm", "Eu", "Gd", "Tb", "Dy", "Ho", "Er", "Tm", "Yb", "Lu", "Hf",
+        "Ta", "W", "Re", "Os", "Ir", "Pt", "Au", "Hg", "Tl", "Pb", "Bi", "Po", "At", "Rn",
+        "Fr", "Ra", "Ac", "Th", "Pa", "U", "Np", "Pu", "Am", "Cm", "Bk", "Cf", "Es", "Fm",
+        "Md", "No", "Lr",
+    }
+)
+# fmt: on
+
 # Oxidation raises an edge by less than 10 eV; measuring from the vacuum (O2, N2, F2) puts the
 # tabulated value up to 15 eV above the edge of a solid, and calibrations are off by a few eV.
 _EDGE_ABOVE_TABLE_EV = 10.0

@@ -16,6 +16,7 @@ import re
 import numpy as np
 
 from nearedge.errors import NearedgeError
+from nearedge.spectra.columns import Mode
 from nearedge.spectra.source import SourceFile
 from nearedge.spectra.spectrum import Spectrum
 
@@ -33,7 +34,7 @@ def looks_like(source: SourceFile) -> bool:
     )
 
 
-def parse(source: SourceFile) -> list[Spectrum]:
+def parse(source: SourceFile, columns: str | None = None, mode: Mode = "auto") -> list[Spectrum]:
     """Read the absorption of one atom, as a cross-section in Å², on FEFF's absolute energies.
 
     The edge energy is omega where k is zero, that is the Fermi level. The metadata hold the
@@ -44,6 +45,8 @@ def parse(source: SourceFile) -> list[Spectrum]:
     ----------
     source
         A file that `looks_like` recognises.
+    columns, mode
+        Have no meaning here: the columns of the program are known.
 
     Returns
     -------
@@ -56,7 +59,7 @@ def parse(source: SourceFile) -> list[Spectrum]:
         If the header lacks the normalisation, or the table is damaged or never reaches the Fermi
         level.
     """
-    table = source.table
+    table = source.table.increasing()
     if table.values.shape[1] != len(_COLUMNS):
         raise NearedgeError(
             f"{source.name}: {table.values.shape[1]} columns where FEFF writes "
@@ -94,6 +97,8 @@ def parse(source: SourceFile) -> list[Spectrum]:
             # no row has k = 0.
             edge_energy_eV=float(np.interp(0.0, k * np.abs(k), omega_eV)),
             metadata=metadata,
+            kind="computed",
+            raw=False,
             notes=table.notes,
         )
     ]

@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Float
 
 from nearedge.errors import NearedgeError
+from nearedge.spectra.columns import Mode
 from nearedge.spectra.source import SourceFile
 from nearedge.spectra.spectrum import Spectrum
 
@@ -41,7 +42,7 @@ def looks_like(source: SourceFile) -> bool:
     ) and bool((np.median(values[:, [4, 7]], axis=0) >= 1).all())
 
 
-def parse(source: SourceFile) -> list[Spectrum]:
+def parse(source: SourceFile, columns: str | None = None, mode: Mode = "auto") -> list[Spectrum]:
     """Read the spectrum; polarisations side by side are averaged into one.
 
     The metadata hold ``polarisations``, and of the first one ``iterations``, ``prefactor`` and
@@ -51,6 +52,8 @@ def parse(source: SourceFile) -> list[Spectrum]:
     ----------
     source
         A file that `looks_like` recognises.
+    columns, mode
+        Have no meaning here: the columns of the program are known.
 
     Returns
     -------
@@ -62,7 +65,8 @@ def parse(source: SourceFile) -> list[Spectrum]:
     NearedgeError
         If the table is damaged or cut off.
     """
-    values, notes = source.table.values, source.table.notes
+    table = source.table.increasing()
+    values, notes = table.values, table.notes
     width = _NEW_COLUMNS if _has_header(source) else _OLD_COLUMNS
     if values.shape[1] % width:
         raise NearedgeError(
@@ -92,6 +96,8 @@ def parse(source: SourceFile) -> list[Spectrum]:
             scan="1",
             format="ocean-absspct",
             metadata={"polarisations": polarisations, **constants},
+            kind="computed",
+            raw=False,
             notes=notes,
         )
     ]

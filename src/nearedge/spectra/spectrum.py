@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from jaxtyping import Float
 
 from nearedge.errors import NearedgeError
 from nearedge.spectra.axis import Axis, check_axis
+from nearedge.spectra.header import Header
 
 MINIMUM_POINTS = 10
+
+Kind = Literal[
+    "unknown", "mu", "transmission", "fluorescence", "electron yield", "eels", "computed"
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +46,19 @@ class Spectrum:
         What else the file says, by name.
     notes
         What reading changed or what a reader of the result should know, one sentence each.
+    kind
+        What the intensity is: ``"mu"`` absorption as the file stores it, ``"transmission"``
+        ln(i0 / it) and ``"fluorescence"`` or ``"electron yield"`` signal / i0 as the reader
+        computed them, ``"eels"`` counts or intensity of an energy-loss spectrum, ``"computed"``
+        the cross-section of a program, ``"unknown"`` a column that nothing describes.
+    raw
+        True: as measured, so that a background must be subtracted and the edge step normalised;
+        False: normalised by its maker, or computed; None: the file does not tell.
+    element, edge
+        Absorber and edge where the file names them, such as ``"Fe"`` and ``"K"``.
+    header
+        What the file says of the scan, as words or numbers; `nearedge.spectra.header` lists the
+        names, among them ``scan_number``, ``time``, ``temperature_K`` and ``voltage_V``.
 
     Raises
     ------
@@ -67,6 +85,11 @@ class Spectrum:
     edge_energy_eV: float | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    kind: Kind = "unknown"
+    raw: bool | None = None
+    element: str | None = None
+    edge: str | None = None
+    header: Header = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         where = f"{self.source}, spectrum {self.scan}"
@@ -93,6 +116,8 @@ class Spectrum:
             )
         if self.axis not in get_args(Axis):
             raise NearedgeError(f"{where}: axis must be relative or absolute, not {self.axis!r}")
+        if self.kind not in get_args(Kind):
+            raise NearedgeError(f"{where}: kind must be one of {get_args(Kind)}, not {self.kind!r}")
         if self.edge_energy_eV is not None and not np.isfinite(self.edge_energy_eV):
             raise NearedgeError(f"{where}: the edge energy is {self.edge_energy_eV}, not a number")
 

@@ -1,11 +1,12 @@
-"""From lines of text to a checked table of numbers, with a line number in every complaint."""
+"""From lines of text to a table of numbers, with a line number in every complaint."""
 
 from __future__ import annotations
 
 import math
 import re
 from array import array
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,28 +15,95 @@ from jaxtyping import Float
 from nearedge.errors import NearedgeError
 
 COMMENT_PREFIXES = "#%!;"
+_MOST_VALUES = 10_000_000
+_LONGEST_LINE = 4 * 10**6
+_LONGEST_NUMBER = 100
+_MOST_COLUMNS = 20_000
+LONGEST_COMMENT = 1000
+_MOST_HEADER_LINES = 300
 # Fortran writes D exponents, and drops the letter from exponents of three digits (0.12-102).
 _FORTRAN_NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))[dD]([+-]?\d+)|([+-]?\d*\.\d+)([+-]\d{3})")
+_DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eEdD][+-]?\d+)?|[+-]?\d+,")
 # What is left between the commas of "531,25 0,123".
-_DECIMAL_COMMA = re.compile(r"\d+[\s;]+[+-]?\d+")
+_MIXED_COMMAS = re.compile(r"\d+[\s;]+[+-]?\d+")
 _EXPONENT = re.compile(r"[eEdD][+-]?(\d*)$")
+# Repetitions are bounded, so that a hostile header costs no more than a long one.
+_UNIT = re.compile(r"[(\[]([^()\[\]]{0,40})[)\]]")
+_UNIT_AS_WORD = re.compile(r"(?i)(?:.*[\s_/,:]|^)(k?eV)$")
+_UNIT_IN_PROSE = re.compile(
+    r"(?i)\benerg(?:y|ies)\b(?: axis)?\s{0,4}(?:in\b|:|=|,|-|/)?\s{0,4}[(\[]?\s{0,4}(k?eV)\b"
+)
 
 
 @dataclass(frozen=True, eq=False)
 class NumberTable:
-    """Rows of numbers with increasing first column (the energy), and what the text says of them."""
+    """Rows of numbers in the order of a text, and what the text says of them.
 
+    Parameters
+    ----------
+    name
+        Name of the file, for messages.
+    values
+        The numbers.
+    names
+        Names of the columns without their units, where a header has one for each.
+    units
+        Unit of every column, empty where none is given; None without names.
+    lines
+        Line number of every row, from 1.
+    header
+        Lines before the first row, without comment prefixes.
+    notes
+        What reading had to decide.
+    """
+
+    name: str
     values: Float[np.ndarray, "row column"]
     names: tuple[str, ...] | None
-    notes: tuple[str, ...]
+    units: tuple[str, ...] | None
+    lines: np.ndarray
+    header: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+    def increasing(self) -> NumberTable:
+        """Check that the first column increases strictly, as a program writes it.
+
+        Decreasing energies are reversed, and that is noted.
+
+        Raises
+        ------
+        NearedgeError
+            If the energies neither increase nor decrease.
+        """
+        values, lines, notes = self.values, self.lines, self.notes
+        if len(values) > 1 and (np.diff(values[:, 0]) < 0).all():
+            values, lines = values[::-1], lines[::-1]
+            notes = (*notes, "decreasing energies were reversed")
+        stuck = np.flatnonzero(np.diff(values[:, 0]) <= 0)
+        if stuck.size:
+            row = int(stuck[0])
+            raise NearedgeError(
+                f"{self.name}, line {lines[row + 1]}: energy {values[row + 1, 0]:.9g} follows "
+                f"{values[row, 0]:.9g}, which no program writes; the file is damaged, copy it again"
+            )
+        return NumberTable(self.name, values, self.names, self.units, lines, self.header, notes)
+
+    def stated_unit(self, column: int) -> str | None:
+        """Unit of an energy column, from its name or from a sentence about energies."""
+        if self.units is not None and self.units[column]:
+            return self.units[column]
+        found = {match[1] for line in self.header if (match := _UNIT_IN_PROSE.search(line))}
+        return found.pop() if len({unit.lower() for unit in found}) == 1 else None
 
 
-def read_table(lines: Sequence[str], name: str) -> NumberTable:
+def read_table(lines: Sequence[str], name: str, first_line: int = 1) -> NumberTable:
     """Read the rows of numbers of a text and check them.
 
     Comment lines start with ``#``, ``%``, ``!`` or ``;``. Lines before the first row that start
-    with a letter or a quotation mark are headers. Cells are separated by commas if the first row
-    holds one, else by white space. Decreasing energies are reversed, and that is noted.
+    with a letter, a quotation mark or a bracket, or that consist of punctuation (``=====``), are
+    headers. Cells are separated by semicolons if the first row holds one, else by white space if
+    its commas are decimal commas (``531,25 0,123``), else by commas if it holds one, else by white
+    space.
 
     Parameters
     ----------
@@ -43,37 +111,46 @@ def read_table(lines: Sequence[str], name: str) -> NumberTable:
         The text. A last line that is not empty did not end in a line end.
     name
         Name of the file, for messages.
+    first_line
+        Number of the first line, for messages.
 
     Returns
     -------
     NumberTable
-        The checked rows.
+        The rows in the order of the text.
 
     Raises
     ------
     NearedgeError
-        If a row is cut off or has too many cells, a cell is not a finite number, the energies
-        neither increase nor decrease, or there are no rows or fewer than two columns.
+        If a row is cut off or has too many cells, a cell is not a finite number, or there are no
+        rows or fewer than two columns.
     """
-    header: list[str] = []
+    header: deque[str] = deque(maxlen=_MOST_HEADER_LINES)
     values = array("d")
     line_numbers: list[int] = []
     columns = 0
-    comma = False
+    layout = _Layout(None, False)
     cells: list[str] = []
     last_column: list[str] = []
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(lines, start=first_line):
         if not line.strip():
             continue
         if is_comment(line) or (not line_numbers and _is_header(line)):
-            if not line_numbers:
+            if not line_numbers and len(line) <= _LONGEST_LINE:
                 header.append(line.strip())
             continue
+        if len(line) > _LONGEST_LINE:
+            raise NearedgeError(f"{name}, line {number}: {len(line)} characters are no table")
         if not line_numbers:
-            comma = "," in line
-        cells = _split(line, comma)
+            layout = _layout(line)
+        cells = layout.split(line)
         if not line_numbers:
             columns = len(cells)
+            if columns > _MOST_COLUMNS:
+                raise NearedgeError(
+                    f"{name}, line {number}: {columns} columns are more than the {_MOST_COLUMNS} "
+                    "that are read; store the spectra in HDF5"
+                )
         row = _numbers(cells, name, number)
         if len(cells) != columns:
             raise NearedgeError(
@@ -83,6 +160,11 @@ def read_table(lines: Sequence[str], name: str) -> NumberTable:
         values.extend(row)
         line_numbers.append(number)
         last_column.append(cells[-1])
+        if len(values) > _MOST_VALUES:
+            raise NearedgeError(
+                f"{name}: more than {_MOST_VALUES / 1e6:g} million numbers; split the file, or "
+                "store the spectra in HDF5"
+            )
     if not line_numbers:
         raise NearedgeError(
             f"{name}: no rows of numbers; a spectrum is a text table with the energy in "
@@ -99,8 +181,16 @@ def read_table(lines: Sequence[str], name: str) -> NumberTable:
             f"{last_column[-1][:30]!r}; copy it again, or end the line if it is complete"
         )
     matrix = np.frombuffer(values, dtype=np.float64).reshape(-1, columns)
-    matrix, notes = _increasing(matrix, line_numbers, name)
-    return NumberTable(matrix, _column_names(header, columns), notes)
+    names, units = _column_names(header, columns) or (None, None)
+    return NumberTable(
+        name,
+        matrix,
+        names,
+        units,
+        np.array(line_numbers),
+        tuple(line[:LONGEST_COMMENT].lstrip(COMMENT_PREFIXES).strip() for line in header),
+        ("decimal commas were read as points",) if layout.decimal_comma else (),
+    )
 
 
 def is_comment(line: str) -> bool:
@@ -108,20 +198,50 @@ def is_comment(line: str) -> bool:
     return line.lstrip().startswith(tuple(COMMENT_PREFIXES))
 
 
+@dataclass(frozen=True)
+class _Layout:
+    """How the cells of a row are separated: by a character, or by white space."""
+
+    separator: str | None
+    decimal_comma: bool
+
+    def split(self, line: str) -> list[str]:
+        if self.decimal_comma:
+            line = line.replace(",", ".")
+        if self.separator is None:
+            return line.split()
+        cells = [cell.strip() for cell in line.split(self.separator)]
+        return cells[:-1] if cells[-1] == "" else cells
+
+
+def _layout(row: str) -> _Layout:
+    if ";" in row:
+        cells = [cell.strip() for cell in row.split(";")]
+        return _Layout(";", any(_DECIMAL_COMMA.fullmatch(cell) for cell in cells))
+    cells = row.split()
+    commas = [cell for cell in cells if "," in cell]
+    # "531.25, 0.123" and "531,0.123" separate by commas; "531,25 0,123" and "531 0,123" do not.
+    decimal = (
+        len(cells) > 1
+        and bool(commas)
+        and all(_DECIMAL_COMMA.fullmatch(cell) and cell[-1] != "," for cell in commas)
+        and not any("." in cell for cell in cells)
+    )
+    if decimal:
+        return _Layout(None, True)
+    return _Layout("," if commas else None, False)
+
+
 def _is_header(line: str) -> bool:
-    first = re.split(r"[\s,]", line.strip(), maxsplit=1)[0]
-    return (first[:1].isalpha() or first[:1] in ("'", '"')) and _number(first) is None
-
-
-def _split(line: str, comma: bool) -> list[str]:
-    if not comma:
-        return line.split()
-    cells = [cell.strip() for cell in line.split(",")]
-    return cells[:-1] if cells[-1] == "" else cells
+    text = line.strip()
+    if not any(map(str.isalnum, text)):
+        return True
+    first = re.split(r"[\s,;]", text, maxsplit=1)[0]
+    return (first[:1].isalpha() or first[:1] in "'\"[($<@&*=") and _number(first) is None
 
 
 def _number(cell: str) -> float | None:
-    if "_" in cell:  # Python reads 1_0 as ten
+    if "_" in cell or len(cell) > _LONGEST_NUMBER:  # Python reads 1_0 as ten
         return None
     try:
         return float(cell)
@@ -142,8 +262,8 @@ def _numbers(cells: Sequence[str], name: str, line: int) -> list[float]:
         number = _number(cell)
         if number is None:
             advice = "correct the line, or start it with # if it is a comment"
-            if _DECIMAL_COMMA.fullmatch(cell):
-                advice = "commas separate columns, so write numbers with a decimal point"
+            if _MIXED_COMMAS.fullmatch(cell):
+                advice = "commas separate columns here, so write numbers with a decimal point"
             raise NearedgeError(
                 f"{name}, line {line}: column {column} holds {cell[:30]!r}, which is not a number; "
                 f"{advice}"
@@ -175,38 +295,36 @@ def _looks_cut(column: Sequence[str]) -> bool:
     return exponent is None or len(exponent[1]) < min(len(match[1]) for match in exponents if match)
 
 
-def _increasing(
-    values: Float[np.ndarray, "row column"], line_numbers: Sequence[int], name: str
-) -> tuple[Float[np.ndarray, "row column"], tuple[str, ...]]:
-    notes: tuple[str, ...] = ()
-    lines = np.asarray(line_numbers)
-    if len(values) > 1 and (np.diff(values[:, 0]) < 0).all():
-        values, lines = values[::-1], lines[::-1]
-        notes = ("decreasing energies were reversed",)
-    stuck = np.flatnonzero(np.diff(values[:, 0]) <= 0)
-    if stuck.size:
-        row = int(stuck[0])
-        raise NearedgeError(
-            f"{name}, line {lines[row + 1]}: energy {values[row + 1, 0]:.9g} follows "
-            f"{values[row, 0]:.9g}; sort the rows by energy, average repeated energies, and put "
-            "each scan into a file of its own"
-        )
-    return values, notes
-
-
-def _column_names(header: Sequence[str], columns: int) -> tuple[str, ...] | None:
-    """The names in the last header line, if it names every column."""
+def _column_names(
+    header: Iterable[str], columns: int
+) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+    """The names in the last header line, and their units, if it names every column."""
     named = [line for line in header if any(map(str.isalnum, line))]
     if not named:
         return None
-    text = named[-1].lstrip(COMMENT_PREFIXES)
-    without_units = re.sub(r"\s*[(\[][^)\]]*[)\]]", "", text).strip()
-    for separator in (r"\s*,\s*", r"\t+", r"\s{2,}", r"\s+"):
-        names = [name.strip().strip("\"'") for name in re.split(separator, without_units)]
+    text = named[-1].lstrip(COMMENT_PREFIXES).strip()
+    text = re.sub(r"^L\s+", "", text)  # SPEC's line of labels
+    text = re.sub(r"\s{9,}", " " * 8, text)
+    for separator in (r"\s*;\s*", r"\s*,\s*", r"\t+", r"\s{2,}", r"\s+"):
+        # White space before a unit in brackets does not separate.
+        joined = re.sub(r"\s+(?=[(\[])", "\x00", text) if separator[:2] == r"\s" else text
+        cells = [cell.strip().strip("\"'") for cell in re.split(separator, joined.strip())]
+        cells = [cell.replace("\x00", " ") for cell in cells]
+        names = [_UNIT.sub("", cell).strip() for cell in cells]
         if len(names) != columns or not all(names):
             continue
         # Any comment of the right number of words could be taken for column names.
-        if is_comment(named[-1]) and not re.match(r"(?i).*energ|.*omega|e$|ev$", names[0]):
+        if is_comment(named[-1]) and not any(
+            re.match(r"(?i).*energ|.*omega|e$|k?ev$", name) for name in names
+        ):
             return None
-        return tuple(names)
+        return tuple(names), tuple(_unit(cell) for cell in cells)
     return None
+
+
+def _unit(cell: str) -> str:
+    if bracket := _UNIT.search(cell):
+        return bracket[1].strip()
+    if word := _UNIT_AS_WORD.match(cell):
+        return word[1]
+    return ""

@@ -20,6 +20,9 @@ _HOLES = {"octahedral": (0.5,), "tetrahedral": (0.25, 0.75)}
 # Closest pair of holes that may both be filled, in units of the conventional lattice constant:
 # tetrahedral holes are 0.5 apart, an octahedral and a tetrahedral one that share a face 0.433.
 _CLOSEST_HOLES = 0.48
+# Nearest neighbours of an anion are cations on the holes next to it: octahedral ones are 0.5 away,
+# tetrahedral ones 0.433, the next shell 0.83.
+_FIRST_SHELL = 0.6
 _ATTEMPTS = 20
 _ANNEALING_STEPS = 5000
 # In shared faces. Of 12 cells of 14 Fe and 42 Li on 56 sites, five attempts solve 1 from a start at
@@ -64,6 +67,7 @@ def disordered_cell(
     anion_site_volume_A3: float,
     seed: int,
     anion_pairs: int = 0,
+    anion_pairs_avoid: str | None = None,
     anion_pair_distance_A: float = 1.45,
 ) -> Atoms:
     """Draw one random arrangement of cations and anion vacancies in a nearly cubic cell.
@@ -85,6 +89,9 @@ def disordered_cell(
     anion_pairs
         Number of neighbouring anions pulled together to `anion_pair_distance_A`
         (peroxide seeds; 1.45 Å is the O-O bond length of Li2O2).
+    anion_pairs_avoid
+        Choose the pairs with the fewest nearest neighbours of this element. Peroxide next to a
+        metal that can be oxidised opens again; among Li it stays.
 
     Returns
     -------
@@ -126,6 +133,11 @@ def disordered_cell(
         0.0 < anion_pair_distance_A < np.inf,
         f"anion_pair_distance_A = {anion_pair_distance_A}; give more than 0",
     )
+    present = {cation.element for cation in cations}
+    _require(
+        anion_pairs_avoid is None or anion_pairs_avoid in present,
+        f"anion_pairs_avoid = {anion_pairs_avoid!r}; give one of {', '.join(sorted(present))}",
+    )
     lattice_constant_A = (4.0 * anion_site_volume_A3) ** (1.0 / 3.0)
     cell, repeats = nearly_cubic_cell(anion_sites)
     cell = cell * lattice_constant_A
@@ -148,7 +160,9 @@ def disordered_cell(
     symbols = [c.element for c in cations for _ in range(c.count)] + [anion] * anions
     positions = np.concatenate([hole_positions[chosen], anion_positions])
     atoms = Atoms(symbols, positions=positions, cell=cell, pbc=True)
-    _pull_pairs_together(atoms, anion, anion_pairs, anion_pair_distance_A, rng)
+    shell_A = _FIRST_SHELL * lattice_constant_A
+    avoided = _neighbours_of(atoms, anion, anion_pairs_avoid, shell_A)
+    _pull_pairs_together(atoms, anion, anion_pairs, anion_pair_distance_A, avoided, rng)
     atoms.wrap()
     return atoms
 
@@ -226,16 +240,35 @@ def _fill(
     return None
 
 
+def _neighbours_of(atoms: Atoms, anion: str, element: str | None, cutoff_A: float) -> np.ndarray:
+    """Number of neighbours of an element around every atom (atom,); zeros for None."""
+    from ase.neighborlist import neighbor_list
+
+    if element is None:
+        return np.zeros(len(atoms), dtype=int)
+    first = neighbor_list("i", atoms, cutoff={(anion, element): cutoff_A})
+    return np.bincount(first, minlength=len(atoms))
+
+
 def _pull_pairs_together(
-    atoms: Atoms, anion: str, pairs: int, distance_A: float, rng: np.random.Generator
+    atoms: Atoms,
+    anion: str,
+    pairs: int,
+    distance_A: float,
+    avoided: np.ndarray,
+    rng: np.random.Generator,
 ) -> None:
-    """Move `pairs` disjoint pairs of neighbouring anions to `distance_A` of each other."""
+    """Move `pairs` disjoint pairs of neighbouring anions to `distance_A` of each other.
+
+    Pairs with the smallest sum of `avoided` (atom,) come first, in random order among equals.
+    """
     from ase.neighborlist import neighbor_list
 
     if pairs == 0:
         return
     first, second, length = neighbor_list("ijd", atoms, cutoff={(anion, anion): 3.6})
     order = rng.permutation(np.flatnonzero((first < second) & (length > distance_A)))
+    order = order[np.argsort((avoided[first] + avoided[second])[order], kind="stable")]
     used: set[int] = set()
     for pair in order:
         i, j = int(first[pair]), int(second[pair])

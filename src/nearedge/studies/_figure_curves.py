@@ -23,6 +23,19 @@ from nearedge.studies.style import (
     styled,
 )
 
+# What a curve is called, its colour, its line and its width.
+_CURVES = {
+    **{
+        part: (f"pooled {part}", PART_COLOURS[part], PART_LINES[part], 1.0)
+        for part in ("train", "validation", "test")
+    },
+    "held-out": ("held-out", PART_COLOURS["held-out"], "-", 1.6),
+    "held-out averages": ("held-out,\naverages", PART_COLOURS["held-out"], "-", 1.6),
+    "held-out sites": ("held-out,\nsingle sites", "#8f3f00", (0, (3.0, 1.2)), 1.2),
+    "nearedge": ("nearedge", PART_COLOURS["held-out"], "-", 1.6),
+    "paper": ("the paper's\nnetwork", "#8f3f00", (0, (3.0, 1.2)), 1.2),
+}
+
 
 @dataclass(frozen=True, eq=False)
 class Sweep:
@@ -33,7 +46,8 @@ class Sweep:
     setting
         Increasing values of the setting; shape (setting,).
     accuracy
-        Fractions by part ("train", "validation", "test" of the pooled protocol, "held-out");
+        Fractions by part ("train", "validation", "test" of the pooled protocol, "held-out",
+        "held-out averages", "held-out sites") or, held-out, by method ("nearedge", "paper");
         shape (seed, setting) each, NaN where a value is missing.
     ticks
         Names of the settings, such as "8+6"; they stand at equal distances then.
@@ -133,20 +147,22 @@ def figure_averaged(sweep: Sweep) -> Figure:
 
 
 @styled
-def figure_trajectories(sweep: Sweep) -> Figure:
-    """Draw accuracy against the number of independent trajectories in the training part.
+def figure_groups(sweep: Sweep, group: str = "atoms") -> Figure:
+    """Draw accuracy against the number of groups in the training part.
 
     Parameters
     ----------
     sweep
-        Its settings are numbers of trajectories.
+        Its settings are numbers of groups.
+    group
+        What they are: "atoms", "trajectories", "structures".
 
     Returns
     -------
     Figure
         As `figure_hidden_nodes`.
     """
-    return _accuracy_figure(sweep, "Independent trajectories trained on")
+    return _accuracy_figure(sweep, f"{group.capitalize()} trained on", doubling=True)
 
 
 @styled
@@ -200,6 +216,7 @@ def _accuracy_figure(sweep: Sweep, x_label: str, doubling: bool = False) -> Figu
     if doubling:
         axes.set_xscale("log", base=2)
         axes.xaxis.set_major_formatter("{x:g}")
+        axes.set_xticks(x)
         axes.set_xlim(x[0] / 1.15, x[-1] * 1.15)
     else:
         margin = 0.04 * (float(x[-1] - x[0]) or 1.0)
@@ -222,8 +239,8 @@ def _draw_parts(
 ) -> list[tuple[float, str, str]]:
     """Draw median and range of each part; return where the lines end and what they are called."""
     ends = []
-    for part in [part for part in PART_COLOURS if part in values]:
-        runs, colour = values[part], PART_COLOURS[part]
+    for part in [part for part in _CURVES if part in values]:
+        runs, (name, colour, line, width) = values[part], _CURVES[part]
         known = np.isfinite(runs).any(axis=0)
         if not known.any():
             continue
@@ -236,26 +253,22 @@ def _draw_parts(
             x,
             median,
             color=colour,
-            linestyle=PART_LINES[part],
-            linewidth=1.6 if part == "held-out" else 1.0,
+            linestyle=line,
+            linewidth=width,
             marker="o" if markers else None,
             markersize=2.6,
             label=part,
         )
-        ends.append((float(median[known][-1]), _part_name(part), colour))
+        ends.append((float(median[known][-1]), name, colour))
     return ends
-
-
-def _part_name(part: str) -> str:
-    return part if part == "held-out" else f"pooled {part}"
 
 
 def _check_parts(values: Mapping[str, np.ndarray], length: int, axis: str) -> None:
     if not values or not length:
         raise NearedgeError(f"a curve needs at least one part and one {axis}; give values to draw")
     for part, runs in values.items():
-        if part not in PART_COLOURS:
-            raise NearedgeError(f"unknown part {part!r}; known are {', '.join(PART_COLOURS)}")
+        if part not in _CURVES:
+            raise NearedgeError(f"unknown part {part!r}; known are {', '.join(_CURVES)}")
         if runs.ndim != 2 or runs.shape[1] != length or not len(runs):
             raise NearedgeError(
                 f"the values of part {part!r} must have shape (seed, {length}), one per {axis}, "

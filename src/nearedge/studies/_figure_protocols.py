@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from nearedge.errors import NearedgeError
 from nearedge.studies.style import (
+    DPI,
     INK,
     PART_COLOURS,
     SINGLE_COLUMN_mm,
@@ -48,6 +49,8 @@ class Score:
         "published" for the paper's own number.
     accuracy
         Fractions, one per seed; shape (seed,).
+    cumulative
+        The same of the method on the cumulative spectrum, where there is one.
 
     Raises
     ------
@@ -58,6 +61,7 @@ class Score:
     method: str
     protocol: Protocol
     accuracy: Float[np.ndarray, " seed"]
+    cumulative: Float[np.ndarray, " seed"] | None = None
 
     def __post_init__(self) -> None:
         if self.protocol not in _PROTOCOL_COLOURS:
@@ -67,6 +71,16 @@ class Score:
             )
         if self.accuracy.ndim != 1 or not self.accuracy.size:
             raise NearedgeError(f"{self.method}: give one accuracy per seed, at least one")
+
+    @property
+    def best(self) -> float:
+        """The better of its medians over seeds."""
+        return max(float(np.median(runs)) for runs in self.runs)
+
+    @property
+    def runs(self) -> list[Float[np.ndarray, " seed"]]:
+        """Accuracies on intensities and, where there are such, on the cumulative spectrum."""
+        return [self.accuracy] if self.cumulative is None else [self.accuracy, self.cumulative]
 
 
 @styled
@@ -84,7 +98,7 @@ def figure_protocols(scores: Sequence[Score], group: str = "atoms") -> Figure:
     -------
     Figure
         One column wide, or more where names are long: a dot at the median over seeds, a bar for
-        the range, and the value.
+        the range, and the value; an open dot and a second value for the cumulative spectrum.
 
     Raises
     ------
@@ -97,13 +111,16 @@ def figure_protocols(scores: Sequence[Score], group: str = "atoms") -> Figure:
     groups = {protocol: rows for protocol, rows in groups.items() if rows}
     lines = len(scores) + 1.3 * len(groups)
     left = 7 + max(text_width_mm(score.method) for score in scores)
-    right = max(SINGLE_COLUMN_mm - 10, left + 28)
-    figure = new_figure(right + 10.0, 4.2 * lines + 13.0)
+    two = any(score.cumulative is not None for score in scores)
+    values = 19.0 if two else 10.0
+    right = max(SINGLE_COLUMN_mm - values, left + 28)
+    figure = new_figure(right + values, 4.2 * lines + (17.0 if two else 13.0))
     axes = add_axes(figure, left, 2.0, right - left, 4.2 * lines)
     point = 1 / (right - left)
-    lowest = 100 * min(float(score.accuracy.min()) for score in scores)
+    lowest = 100 * min(float(runs.min()) for score in scores for runs in score.runs)
     axes.set(xlim=(max(0.0, 10 * np.floor((lowest - 3) / 10)), 101), ylim=(lines - 0.3, -0.3))
-    axes.set_xlabel("Accuracy (%)")
+    key = "\n● on intensities   ○ on the cumulative spectrum" if two else ""
+    axes.set_xlabel(f"Accuracy (%){key}", linespacing=1.6)
     axes.spines.left.set_visible(False)
     axes.tick_params(left=False, labelleft=False)
     row = 0.3
@@ -126,13 +143,27 @@ def figure_protocols(scores: Sequence[Score], group: str = "atoms") -> Figure:
 
 
 def _draw_score(axes: Axes, row: float, score: Score, colour: str, left: float) -> None:
-    percent = 100 * score.accuracy
-    median = float(np.median(percent))
     axes.axhline(row, color="#e4e4e4", linewidth=0.5, zorder=0)
-    axes.plot([percent.min(), percent.max()], [row, row], color=colour, linewidth=2.2, alpha=0.4)
-    axes.plot([median], [row], "o", color=colour, markersize=3.6, clip_on=False, label=score.method)
     _row_text(axes, left, row, score.method, INK)
-    _row_text(axes, 1.05, row, f"{median:.1f}", colour)
+    width = axes.bbox.width / DPI * 25.4
+    for column, runs in enumerate(score.runs):
+        percent = 100 * runs
+        median = float(np.median(percent))
+        place = row + (0.0 if len(score.runs) == 1 else (-0.17, 0.17)[column])
+        ends = [percent.min(), percent.max()]
+        axes.plot(ends, [place, place], color=colour, linewidth=1.8, alpha=0.4)
+        axes.plot(
+            [median],
+            [place],
+            "o",
+            color=colour,
+            markerfacecolor="white" if column else colour,
+            markersize=3.4,
+            markeredgewidth=0.8,
+            clip_on=False,
+            label=f"{score.method}, cumulative" if column else score.method,
+        )
+        _row_text(axes, 1 + (2.5 + 8.5 * column) / width, row, f"{median:.1f}", colour)
 
 
 def _row_text(

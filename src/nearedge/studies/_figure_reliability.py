@@ -71,7 +71,7 @@ def figure_reliability(pooled: Reliability, held_out: Reliability, bins: int = 8
     axes.plot([0, 100], [0, 100], color=FAINT, linewidth=0.7)
     panels = (("test", "pooled", pooled), ("held-out", "held-out", held_out))
     for part, name, answers in panels:
-        probability, share, low, high = _binned(answers, bins)
+        probability, share, low, high = binned(answers, bins)
         axes.errorbar(
             100 * probability,
             100 * share,
@@ -97,7 +97,7 @@ def figure_reliability(pooled: Reliability, held_out: Reliability, bins: int = 8
     return figure
 
 
-def _binned(
+def binned(
     answers: Reliability, bins: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Mean probability, share of right answers and its Wilson interval, in each of the bins."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,28 +16,44 @@ from nearedge.library import open_library
 from nearedge.mixtures import (
     GroupBy,
     Sites,
+    class_fractions,
     group_folds,
     load_sites,
     regressor_mixtures,
 )
 from nearedge.models import load_model
+from nearedge.models.composition import fractions_by_library, fractions_by_means
+from nearedge.models.ensemble import ClassifierEnsemble
 from nearedge.models.method import DEFAULT
 from nearedge.spectra import PAPER_GRID, EnergyGrid
+from nearedge.studies.classical import ask
 from nearedge.studies.held_out import (
     ClassifierAnswers,
     RegressorAnswers,
-    classifier_answers,
-    regressor_answers,
-    split_examples,
+    Split,
+    ask_classifier,
+    ask_regressor,
+    classical_questions,
 )
 from nearedge.studies.paper import train_networks
 from nearedge.studies.scores import accuracy, macro_f1, regression_scores
+from nearedge.studies.trust import Trust, check_statements, number_figures, site_figures
+from nearedge.uncertainty import (
+    DEFAULT_COVERAGE,
+    FoldModels,
+    OutOfFold,
+    answer,
+    answer_out_of_fold,
+    fit_statements,
+)
 
 if TYPE_CHECKING:
     import xarray
 
 _FOLDS = 5
 _EVALUATION_MIXTURES = 2000
+# Non-negative least squares on all library spectra takes about 10 ms each.
+_FRACTION_MIXTURES = 200
 
 
 def assess(
@@ -44,6 +62,8 @@ def assess(
     group_by: GroupBy | None = None,
     folds: int | None = None,
     seed: int = 0,
+    out: str | os.PathLike[str] | None = None,
+    executor: Executor | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Cross-validate nearedge's method, the paper's network and the baselines on whole groups.
@@ -60,17 +80,48 @@ def assess(
         Number of folds, by default 5 or the number of groups if that is less.
     seed
         Of the folds, the mixtures and the training.
+    out
+        Folder for ``assessment.json``, the figures and ``report.html``; None for none.
+    executor
+        Where the classical baselines run; None for here, one after the other.
     progress
         Called with (what, done, in all).
 
     Returns
     -------
     dict
-        ``classifier.held_out``, ``regressor.held_out``, ``audit``, ``group_by``, ``folds``,
-        ``sites``, ``classes`` and ``seed``.
+        ``classifier.held_out``, ``regressor.held_out``, ``composition.held_out``, the first two
+        again for spectra changed as in training (``broadened_and_noisy``), ``coverage_kind``,
+        ``audit``, ``group_by``, ``folds``, ``sites``, ``classes`` and ``seed``.
     """
     library = open_library(library_path).load()
-    return assess_library(library, group_by=group_by, folds=folds, seed=seed, progress=progress)
+    assessment = assess_library(
+        library, group_by=group_by, folds=folds, seed=seed, executor=executor, progress=progress
+    )
+    if out is not None:
+        from nearedge.studies.assessment_report import write_assessment
+
+        write_assessment(assessment, out)
+    return assessment.figures
+
+
+@dataclass(frozen=True, eq=False)
+class Assessment:
+    """What a cross-validation found.
+
+    Attributes
+    ----------
+    figures
+        As ``nearedge assess --json`` prints them.
+    known
+        Answers on groups left out, which calibration is made of.
+    trust
+        How far calibration can be trusted, on folds that it did not use.
+    """
+
+    figures: dict[str, Any]
+    known: OutOfFold
+    trust: Trust
 
 
 def assess_library(
@@ -79,8 +130,9 @@ def assess_library(
     group_by: GroupBy | None = None,
     folds: int | None = None,
     seed: int = 0,
+    executor: Executor | None = None,
     progress: Callable[[str, int, int], None] | None = None,
-) -> dict[str, Any]:
+) -> Assessment:
     """Do what `assess` does for a library that is open already."""
     sites = load_sites(library, DEFAULT.grid, group_by)
     paper_sites = load_sites(library, PAPER_GRID, group_by)
@@ -89,29 +141,51 @@ def assess_library(
     if not 2 <= folds <= groups:
         raise UsageError(f"--folds {folds}: give 2 to {groups}, the number of groups")
     splits = group_folds(sites.group, folds, seed, classes=sites.environment)
-    labels = np.array(sites.labels)
     networks = {
         task: _paper_networks(paper_sites, splits, task, seed)
         for task in ("classifier", "regressor")
     }
     classifiers: list[ClassifierAnswers] = []
     regressors: list[RegressorAnswers] = []
-    for fold, (train, test) in enumerate(splits):
-        answers = classifier_answers(DEFAULT, sites, paper_sites, train, test, seed + fold)
+    parts = [Split(sites, *rows, seed + fold) for fold, rows in enumerate(splits)]
+    questions = [question for split in parts for question in classical_questions(split)]
+    classical = ask(
+        questions,
+        executor,
+        None if progress is None else lambda *done: progress("baselines", *done),
+    )
+    fractions: list[dict[str, float]] = []
+
+    def ask_models(fold: int, models: FoldModels) -> None:
+        split = parts[fold]
         network, _ = networks["classifier"][fold]
-        answers.baselines["paper"] = labels[network.codes(paper_sites.intensity[test])]
-        classifiers.append(answers)
-        numbers = regressor_answers(DEFAULT, sites, paper_sites, train, test, seed + fold)
+        paper = network.codes(paper_sites.intensity[split.test])
+        baselines = {**classical[2 * fold], "paper": paper}
+        classifiers.append(ask_classifier(models.classifier, split, baselines))
         network, examples = networks["regressor"][fold]
-        mixtures = examples.mixtures["test"]
-        numbers.baselines["paper"] = network.outputs(mixtures.intensity)[:, 0].astype(float)
-        regressors.append(numbers)
-        if progress is not None:
-            progress("folds", fold + 1, folds)
+        paper = network.outputs(examples.mixtures["test"].intensity)[:, 0]
+        baselines = {**classical[2 * fold + 1], "paper": paper}
+        regressors.append(ask_regressor(models.regressor, split, baselines))
+        fractions.append(_fraction_errors(models.composition, split))
+
+    known = answer_out_of_fold(
+        DEFAULT, sites, seed, folds=splits, observe=ask_models, progress=progress
+    )
+    trust, broad = check_statements(known), check_statements(known, changed=True)
     shared = [examples.shared for _, examples in networks["classifier"]]
-    return {
-        "classifier": {"held_out": _all_sites(classifiers)},
-        "regressor": {"held_out": _all_mixtures(regressors)},
+    figures = {
+        "classifier": {"held_out": _all_sites(classifiers) | site_figures(trust, seed)},
+        "regressor": {"held_out": _all_mixtures(regressors) | number_figures(trust, seed)},
+        "composition": {
+            "held_out": {
+                name: float(np.mean([fold[name] for fold in fractions])) for name in fractions[0]
+            }
+        },
+        "broadened_and_noisy": {
+            "classifier": site_figures(broad, seed),
+            "regressor": number_figures(broad, seed),
+        },
+        "coverage_kind": fit_statements(known).coverage_kind(DEFAULT_COVERAGE),
         "audit": {
             f"held_out_shared_{what}_fraction": float(np.mean([s[what] for s in shared]))
             for what in shared[0]
@@ -124,6 +198,7 @@ def assess_library(
         },
         "seed": seed,
     }
+    return Assessment(figures, known, trust)
 
 
 def evaluate(model: str, library_path: str | os.PathLike[str], seed: int = 0) -> dict[str, Any]:
@@ -132,9 +207,11 @@ def evaluate(model: str, library_path: str | os.PathLike[str], seed: int = 0) ->
     Returns
     -------
     dict
-        ``accuracy``, ``macro_f1``, ``coverage`` and ``mean_set_size`` (None while the model
-        carries no calibration), ``coordination_mse`` on mixtures beside the mean squared error of
-        the constant training mean, ``abstained`` and ``sites``.
+        ``accuracy``, ``macro_f1``, ``coverage`` and ``mean_set_size`` of the prediction sets (None
+        while the model carries no calibration), ``coordination_mse`` on mixtures beside the mean
+        squared error of the constant training mean, ``interval_coverage`` on the same mixtures,
+        ``abstained`` (sites flagged as novel), ``abstained_mixtures`` and ``sites``. Flagged ones
+        count in all figures with the answer that would have been given.
 
     Raises
     ------
@@ -151,24 +228,62 @@ def evaluate(model: str, library_path: str | os.PathLike[str], seed: int = 0) ->
             f"never seen; train a model on a library that has them"
         )
     true = np.array(sites.labels)[sites.environment]
-    predicted = loaded.classifier.predict(sites.intensity)
+    classes = loaded.classifier.classes
+    answers = answer(loaded, sites.intensity)
+    predicted = classes[answers.probabilities.argmax(axis=1)]
     mixtures = regressor_mixtures(sites.intensity, sites.coordination, _EVALUATION_MIXTURES, seed)
+    asked = answer(loaded, mixtures.intensity)
     numbers = regression_scores(
-        loaded.regressor.predict(mixtures.intensity).astype(float),
-        mixtures.target,
-        float(loaded.info["library"]["mean_coordination"]),
+        asked.mean, mixtures.target, float(loaded.info["library"]["mean_coordination"])
     )
+    coverage = mean_set_size = interval_coverage = None
+    if answers.in_set is not None and asked.low is not None and asked.high is not None:
+        codes = np.array([classes.tolist().index(label) for label in true])
+        coverage = float(answers.in_set[np.arange(len(codes)), codes].mean())
+        mean_set_size = float(answers.in_set.sum(axis=1).mean())
+        inside = (asked.low <= mixtures.target) & (mixtures.target <= asked.high)
+        interval_coverage = float(inside.mean())
     return {
         "accuracy": accuracy(predicted, true),
         "macro_f1": macro_f1(predicted, true),
-        "coverage": None,
-        "mean_set_size": None,
+        "coverage": coverage,
+        "mean_set_size": mean_set_size,
         "coordination_mse": numbers["mse_test"],
         "constant_mse": numbers["constant_mse_test"],
         "coordination_r2": numbers["r2_test"],
-        "abstained": 0,
+        "interval_coverage": interval_coverage,
+        "coverage_kind": answers.coverage_kind,
+        "abstained": 0 if answers.novel is None else int(answers.novel.sum()),
+        "abstained_mixtures": 0 if asked.novel is None else int(asked.novel.sum()),
         "sites": len(sites.group),
     }
+
+
+def _fraction_errors(composition: ClassifierEnsemble, split: Split) -> dict[str, float]:
+    """Root mean square error of fractions on mixtures of the test part, beside other methods'."""
+    sites, train = split.sites, split.train
+    mixtures = regressor_mixtures(
+        sites.intensity, sites.coordination, _FRACTION_MIXTURES, split.seed, site_index=split.test
+    )
+    true = class_fractions(mixtures, sites.environment, len(sites.labels))
+    own = np.zeros_like(true)
+    columns = [sites.labels.index(str(label)) for label in composition.classes]
+    own[:, columns] = composition.predict_proba(mixtures.intensity)
+    held = np.bincount(sites.environment[train], minlength=len(sites.labels)) / len(train)
+    answers = {
+        "nearedge": own,
+        "training mean": np.broadcast_to(held, true.shape),
+        "class means": fractions_by_means(mixtures.intensity, sites, train),
+        "library spectra": fractions_by_library(mixtures.intensity, sites, train),
+    }
+    return {
+        name: float(np.sqrt(np.mean((fractions - true) ** 2)))
+        for name, fractions in answers.items()
+    }
+
+
+def _means(folds: Sequence[dict[str, float]]) -> dict[str, float]:
+    return {name: float(np.mean([fold[name] for fold in folds])) for name in folds[0]}
 
 
 def _paper_networks(
@@ -176,7 +291,7 @@ def _paper_networks(
 ) -> list[tuple[Any, Any]]:
     """The paper's network for every fold, with the examples of the fold."""
     examples = [
-        split_examples(sites, train, test, task, seed + fold)
+        Split(sites, train, test, seed + fold).examples(task)
         for fold, (train, test) in enumerate(splits)
     ]
     outputs = len(sites.labels) if task == "classifier" else 1
@@ -202,7 +317,7 @@ def _all_mixtures(folds: Sequence[RegressorAnswers]) -> dict[str, Any]:
     """Scores over the mixtures of all folds together, the constant being each fold's own."""
     true = np.concatenate([fold.true for fold in folds])
     scores = RegressorAnswers(
-        predicted=np.concatenate([fold.predicted for fold in folds]).astype(float),
+        predicted=np.concatenate([fold.predicted for fold in folds]),
         true=true,
         training_mean=float(np.mean([fold.training_mean for fold in folds])),
         baselines={

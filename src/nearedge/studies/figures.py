@@ -14,12 +14,12 @@ from nearedge.studies._figure_curves import (
     Sweep,
     figure_averaged,
     figure_examples,
+    figure_groups,
     figure_hidden_nodes,
     figure_learning,
-    figure_trajectories,
 )
 from nearedge.studies._figure_networks import figure_networks
-from nearedge.studies._figure_protocols import Score, figure_protocols
+from nearedge.studies._figure_protocols import Protocol, Score, figure_protocols
 from nearedge.studies._figure_regression import Regression, figure_regression
 from nearedge.studies._figure_reliability import Reliability, figure_reliability
 from nearedge.studies._figure_spectra import SiteSpectra, figure_spectra, typical_sites
@@ -29,6 +29,7 @@ from nearedge.studies.style import DPI, in_style
 __all__ = [
     "Cluster",
     "Learning",
+    "Protocol",
     "Regression",
     "Reliability",
     "Score",
@@ -38,6 +39,7 @@ __all__ = [
     "figure_averaged",
     "figure_confusion",
     "figure_examples",
+    "figure_groups",
     "figure_hidden_nodes",
     "figure_learning",
     "figure_networks",
@@ -45,7 +47,6 @@ __all__ = [
     "figure_regression",
     "figure_reliability",
     "figure_spectra",
-    "figure_trajectories",
     "save_figures",
     "typical_sites",
 ]

@@ -2,20 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
-from nearedge.mixtures import Examples, Sites, examples_of_parts, regressor_mixtures
-from nearedge.models.baselines import classifier_baselines, regressor_baselines
+from nearedge.mixtures import Examples, Sites, examples_of_parts
+from nearedge.models.ensemble import ClassifierEnsemble, RegressorEnsemble
 from nearedge.models.method import Method, fit_classifier, fit_regressor
+from nearedge.studies.classical import Question, held_out_classifier, held_out_regressor
 from nearedge.studies.paper import COUNTS
 from nearedge.studies.scores import accuracy, macro_f1, regression_scores
 
-# Support vectors take time with the square of the number of examples.
-_BASELINE_MIXTURES = 2000
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Sites to train on and sites of other groups to ask about.
+
+    Attributes
+    ----------
+    sites
+        Sampled on the grid of whoever is trained.
+    train, test
+        Rows of `sites`.
+    seed
+        Of mixtures and training.
+    effort
+        Share of epochs and mixtures.
+    """
+
+    sites: Sites
+    train: Int[np.ndarray, " trained"]
+    test: Int[np.ndarray, " tested"]
+    seed: int
+    effort: float = 1.0
+
+    def examples(self, task: str) -> Examples:
+        """Mixtures of the paper's number and sizes within the two parts.
+
+        They have the same members whatever grid the sites are sampled on.
+        """
+        parts = {"train": self.train, "test": self.test}
+        count = round(COUNTS[task] * self.effort)
+        return examples_of_parts(self.sites, parts, task, count, self.seed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,102 +114,72 @@ class RegressorAnswers:
 
 
 def classifier_answers(
-    method: Method,
-    sites: Sites,
-    paper_sites: Sites,
-    train: Int[np.ndarray, " trained"],
-    test: Int[np.ndarray, " tested"],
-    seed: int,
-    effort: float = 1.0,
+    method: Method, split: Split, baselines: Mapping[str, Int[np.ndarray, " site"]]
 ) -> ClassifierAnswers:
-    """Train nearedge's classifier and the baselines on some sites and ask them about others.
+    """Train nearedge's classifier on one part of a split and ask it about the other.
 
     Parameters
     ----------
     method
         nearedge's method.
-    sites, paper_sites
-        The same sites on the method's grid and on the paper's, which the baselines see.
-    train, test
-        Rows of both.
-    seed
-        Of mixtures and training.
-    effort
-        Share of epochs and mixtures.
+    split
+        Which sites to train on, and which to ask about.
+    baselines
+        Class codes that others gave for the sites of the test part, by name.
     """
+    classifier = fit_classifier(method, split.sites, split.train, split.seed, split.effort)
+    return ask_classifier(classifier.ensemble_, split, baselines)
+
+
+def ask_classifier(
+    classifier: ClassifierEnsemble, split: Split, baselines: Mapping[str, Int[np.ndarray, " site"]]
+) -> ClassifierAnswers:
+    """Ask a classifier that was trained on one part of a split about the other."""
+    sites, test = split.sites, split.test
     labels = np.array(sites.labels)
-    classifier = fit_classifier(method, sites, train, seed, effort)
-    mixtures = _test_mixtures(sites, train, test, "classifier", seed, effort)
+    mixtures = split.examples("classifier").mixtures["test"]
     probabilities = classifier.predict_proba(sites.intensity[test])
     return ClassifierAnswers(
-        predicted=classifier.classes_[probabilities.argmax(axis=1)],
+        predicted=classifier.classes[probabilities.argmax(axis=1)],
         true=labels[sites.environment[test]],
         probability=probabilities.max(axis=1),
         mixtures_accuracy=accuracy(classifier.predict(mixtures.intensity), labels[mixtures.target]),
-        baselines={
-            name: model.fit(
-                paper_sites.intensity[train], labels[paper_sites.environment[train]]
-            ).predict(paper_sites.intensity[test])
-            for name, model in classifier_baselines().items()
-        },
+        baselines={name: labels[codes] for name, codes in baselines.items()},
     )
 
 
 def regressor_answers(
-    method: Method,
-    sites: Sites,
-    paper_sites: Sites,
-    train: Int[np.ndarray, " trained"],
-    test: Int[np.ndarray, " tested"],
-    seed: int,
-    effort: float = 1.0,
+    method: Method, split: Split, baselines: Mapping[str, Float[np.ndarray, " mixture"]]
 ) -> RegressorAnswers:
-    """Train nearedge's regressor and the baselines on some sites and ask about mixtures of others.
+    """Train nearedge's regressor on one part of a split and ask about mixtures of the other.
 
-    Arguments as `classifier_answers`.
+    Arguments as `classifier_answers`; `baselines` are numbers for the mixtures of
+    ``split.examples("regressor")``.
     """
-    regressor = fit_regressor(method, sites, train, seed, effort)
-    asked = _test_mixtures(sites, train, test, "regressor", seed, effort)
-    baseline_asked = _test_mixtures(paper_sites, train, test, "regressor", seed, effort)
-    taught = regressor_mixtures(
-        paper_sites.intensity,
-        paper_sites.coordination,
-        round(_BASELINE_MIXTURES * effort),
-        seed,
-        site_index=train,
-    )
+    regressor = fit_regressor(method, split.sites, split.train, split.seed, split.effort)
+    return ask_regressor(regressor.ensemble_, split, baselines)
+
+
+def ask_regressor(
+    regressor: RegressorEnsemble,
+    split: Split,
+    baselines: Mapping[str, Float[np.ndarray, " mixture"]],
+) -> RegressorAnswers:
+    """Ask a regressor that was trained on one part of a split about mixtures of the other."""
+    asked = split.examples("regressor").mixtures["test"]
     return RegressorAnswers(
-        predicted=regressor.predict(asked.intensity),
+        predicted=regressor.predict(asked.intensity).astype(float),
         true=asked.target,
-        training_mean=float(sites.coordination[train].mean()),
-        baselines={
-            name: model.fit(taught.intensity, taught.target).predict(baseline_asked.intensity)
-            for name, model in regressor_baselines().items()
-        },
+        training_mean=float(split.sites.coordination[split.train].mean()),
+        baselines={name: numbers.astype(float) for name, numbers in baselines.items()},
     )
 
 
-def _test_mixtures(
-    sites: Sites,
-    train: Int[np.ndarray, " trained"],
-    test: Int[np.ndarray, " tested"],
-    task: str,
-    seed: int,
-    effort: float,
-) -> Any:
-    """Mixtures of the test part; the same members whatever grid the sites are sampled on."""
-    return split_examples(sites, train, test, task, seed, effort).mixtures["test"]
-
-
-def split_examples(
-    sites: Sites,
-    train: Int[np.ndarray, " trained"],
-    test: Int[np.ndarray, " tested"],
-    task: str,
-    seed: int,
-    effort: float = 1.0,
-) -> Examples:
-    """Mixtures of the paper's number and sizes within the two parts of a given split."""
-    return examples_of_parts(
-        sites, {"train": train, "test": test}, task, round(COUNTS[task] * effort), seed
+def classical_questions(split: Split) -> tuple[Question, Question]:
+    """What the classical baselines of both tasks are asked about a split."""
+    sites, train, seed = split.sites, split.train, split.seed
+    asked = split.examples("regressor").mixtures["test"]
+    return (
+        held_out_classifier(sites, train, split.test, seed),
+        held_out_regressor(sites, train, asked, seed, split.effort),
     )

@@ -13,14 +13,17 @@ from nearedge.models.network import softmax
 from nearedge.spectra import PAPER_GRID
 from nearedge.studies.figures import (
     Learning,
+    Protocol,
     Regression,
     Reliability,
     Score,
     SiteSpectra,
     Sweep,
     cluster_around,
+    figure_averaged,
     figure_confusion,
     figure_examples,
+    figure_groups,
     figure_hidden_nodes,
     figure_learning,
     figure_networks,
@@ -41,20 +44,29 @@ if TYPE_CHECKING:
     from ase import Atoms
     from matplotlib.figure import Figure
 
-    from nearedge.studies.extent import Extent
     from nearedge.studies.paper import PaperRun
 
 CAPTIONS = {
-    "protocols": "The paper's number, the same protocol here, and what holds on unseen sites.",
+    "protocols": "The paper's number, the same protocol here, and what holds on unseen sites: "
+    "medians over seeds with their range; filled: models on intensities, open: on the cumulative "
+    "spectrum.",
     "fig1_spectra": "Fig. 1: typical spectra of the environments (band: 10 to 90 % of the sites), "
-    "the points that the networks see, and the atoms around the site.",
+    "the 70 points that the paper's networks see, and the atoms around the site.",
     "fig2_networks": "Fig. 2: the two networks of the paper.",
-    "fig3a_hidden_nodes": "Fig. 3a: accuracy against the nodes of the two hidden layers.",
-    "fig3b_examples": "Fig. 3b: accuracy against the number of mixtures; more mixtures of the same "
-    "sites bring no new site.",
-    "fig4ab_learning": "Fig. 4a, b: mean squared error against epoch at two learning rates.",
-    "fig4c_regression": "Fig. 4c: predicted against true average coordination number.",
-    "confusion": "Confusion of environments, pooled on mixtures and held-out on single sites.",
+    "fig3a_hidden_nodes": "Fig. 3a: accuracy of the paper's network against the nodes of the two "
+    "hidden layers: pooled on averages, held-out on single sites.",
+    "fig3b_examples": "Fig. 3b: accuracy of the paper's network against the number of mixtures; "
+    "more mixtures of the same sites bring no new site.",
+    "fig4ab_learning": "Fig. 4a, b: mean squared error of the paper's network against epoch at two "
+    "learning rates.",
+    "fig4c_regression": "Fig. 4c: predicted against true average coordination number; pooled the "
+    "paper's network, held-out nearedge's method.",
+    "averaged": "Accuracy of the paper's network against the number of raw spectra of one class "
+    "in an example, in training and test alike; a network trained on averages loses single sites.",
+    "groups": "Does more data still help? Accuracy on the single sites of the same test part for "
+    "nested subsets of the training part.",
+    "confusion": "Confusion of environments, pooled on mixtures (the paper's network) and held-out "
+    "on single sites (nearedge's method).",
     "reliability": "How often answers of a given probability are right.",
 }
 
@@ -75,12 +87,13 @@ class Study:
         Runs of the paper's network, by task and protocol, one per seed.
     classifiers, regressors
         Held-out answers of nearedge's method and the baselines, one per seed.
-    hidden, examples
-        Accuracies (seed, setting) by part, of figures 3a and 3b.
+    scores
+        Entries of ``results.json`` by task and protocol, one per seed.
+    hidden, examples, averaged, groups
+        Accuracies while one setting is varied: figures 3a and 3b, and the curves against averaged
+        spectra and against training groups.
     learning
-        Mean squared errors (seed, epoch) by learning rate and part.
-    extent
-        Seeds and settings.
+        Mean squared errors at each learning rate.
     """
 
     library: xarray.Dataset
@@ -89,10 +102,12 @@ class Study:
     networks: dict[str, dict[str, list[PaperRun]]]
     classifiers: list[ClassifierAnswers]
     regressors: list[RegressorAnswers]
-    hidden: dict[str, np.ndarray]
-    examples: dict[str, np.ndarray]
-    learning: dict[float, dict[str, np.ndarray]]
-    extent: Extent
+    scores: dict[str, dict[str, list[dict[str, Any]]]]
+    hidden: Sweep
+    examples: Sweep
+    averaged: Sweep
+    groups: Sweep
+    learning: list[Learning]
 
 
 def present(study: Study, results: dict[str, Any], out: Path) -> list[str]:
@@ -101,12 +116,12 @@ def present(study: Study, results: dict[str, Any], out: Path) -> list[str]:
         "protocols": _protocols(study, results),
         "fig1_spectra": _spectra(study),
         "fig2_networks": _networks(study),
-        "fig3a_hidden_nodes": figure_hidden_nodes(_hidden(study)),
-        "fig3b_examples": figure_examples(_examples(study)),
-        "fig4ab_learning": figure_learning(
-            [Learning(rate, parts) for rate, parts in study.learning.items()]
-        ),
+        "fig3a_hidden_nodes": figure_hidden_nodes(study.hidden),
+        "fig3b_examples": figure_examples(study.examples),
+        "fig4ab_learning": figure_learning(study.learning),
         "fig4c_regression": _regression(study),
+        "averaged": figure_averaged(study.averaged),
+        "groups": figure_groups(study.groups, plural(study.sites.group_by)),
         "confusion": _confusion(study),
         "reliability": _reliability(study),
     }
@@ -124,27 +139,36 @@ def present(study: Study, results: dict[str, Any], out: Path) -> list[str]:
 
 
 def _protocols(study: Study, results: dict[str, Any]) -> Figure:
-    answers = study.classifiers
+    scores = study.scores["classifier"]
+    pooled = _by_method("paper", "test", scores["pooled"])
+    held_out = _by_method("nearedge", "sites_test", scores["held_out"])
+    return figure_protocols(
+        [
+            Score("paper", "published", np.array([results["paper"]["classifier"]["test"]])),
+            *_ranked(pooled, "pooled"),
+            *_ranked(held_out, "held-out"),
+        ],
+        plural(study.sites.group_by),
+    )
+
+
+def _by_method(own: str, key: str, scores: list[dict[str, Any]]) -> dict[str, list[float]]:
+    """Accuracy per seed of the network in question, which comes first, and of the baselines."""
     baselines = {
-        name: [answer.scores()["baselines"][name] for answer in answers]
-        for name in answers[0].baselines
+        name: [score["baselines"][name] for score in scores] for name in scores[0]["baselines"]
     }
-    ranked = dict(sorted(baselines.items(), key=lambda item: -np.median(item[1])))
-    held_out = {"nearedge": [answer.scores()["sites_test"] for answer in answers], **ranked}
-    pooled = [
-        float(np.mean(run.network.codes(m.intensity) == m.target))
-        for run in study.networks["classifier"]["pooled"]
-        for m in [run.examples.mixtures["test"]]
-    ]
+    return {own: [score[key] for score in scores], **baselines}
+
+
+def _ranked(accuracies: dict[str, list[float]], protocol: Protocol) -> list[Score]:
+    """Scores of one protocol: the network in question first, then by their better median."""
+    values = {name: np.array(runs) for name, runs in accuracies.items()}
     scores = [
-        Score("paper", "published", np.array([results["paper"]["classifier"]["test"]])),
-        Score(_METHODS["paper"], "pooled", np.array(pooled)),
-        *(
-            Score(_METHODS.get(name, name), "held-out", np.array(values))
-            for name, values in held_out.items()
-        ),
+        Score(_METHODS.get(name, name), protocol, runs, values.get(f"{name}, cumulative"))
+        for name, runs in values.items()
+        if not name.endswith(", cumulative")
     ]
-    return figure_protocols(scores, plural(study.sites.group_by))
+    return [scores[0], *sorted(scores[1:], key=lambda score: -score.best)]
 
 
 def _spectra(study: Study) -> Figure:
@@ -179,19 +203,6 @@ def _networks(study: Study) -> Figure:
     mixture = study.networks["regressor"]["pooled"][0].examples.mixtures["test"].intensity[0]
     labels = tuple(study.library["environment"].attrs["labels"])
     return figure_networks(labels, study.sites.intensity[0], mixture, HIDDEN)
-
-
-def _hidden(study: Study) -> Sweep:
-    widths = study.extent.hidden
-    return Sweep(
-        np.array([sum(nodes) for nodes in widths]),
-        study.hidden,
-        tuple("+".join(map(str, nodes)) for nodes in widths),
-    )
-
-
-def _examples(study: Study) -> Sweep:
-    return Sweep(np.array(study.extent.examples), study.examples)
 
 
 def _regression(study: Study) -> Figure:

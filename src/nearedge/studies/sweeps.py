@@ -1,4 +1,4 @@
-"""The sweeps of figures 3 and 4: widths, numbers of examples, learning rates."""
+"""Sweeps: the paper's (widths, numbers of examples, learning rates), averaged spectra, groups."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from nearedge.mixtures import Examples, Sites, held_out_examples, pooled_examples
+from nearedge.models.method import DEFAULT, fit_classifier
 from nearedge.studies.extent import Extent, scaled_settings
-from nearedge.studies.paper import SETTINGS, Network, PaperRun, train_networks
+from nearedge.studies.held_out import Split
+from nearedge.studies.paper import COUNTS, SETTINGS, Network, PaperRun, train_networks
 from nearedge.studies.scores import accuracy
 
 Progress = Callable[[str, int, int], None]
@@ -77,6 +79,106 @@ def _sweep_accuracy(
         for part, (predicted, true) in scores.items():
             rows.setdefault(part, []).append(accuracy(predicted, true))
     return {part: np.reshape(values, (seeds, settings)) for part, values in rows.items()}
+
+
+def averaged_sweep(sites: Sites, size: Extent, progress: Progress) -> dict[str, np.ndarray]:
+    """Accuracy (seed, number) by part, for mixtures of exactly so many raw spectra of one class.
+
+    Every network is trained and asked on mixtures of the same number; "held-out averages" are
+    mixtures of unseen groups, "held-out sites" the single sites that they are averaged from.
+    """
+    count = round(COUNTS["classifier"] * size.effort)
+    examples = [
+        make(sites, "classifier", count, seed, (number, number))
+        for make in (pooled_examples, held_out_examples)
+        for seed in size.seeds
+        for number in size.averaged
+    ]
+    networks = train_networks(
+        examples,
+        "classifier",
+        len(sites.labels),
+        [seed for _ in range(2) for seed in size.seeds for _ in size.averaged],
+        settings=scaled_settings("classifier", size),
+        progress=lambda done, total: progress("averaged spectra", done, total),
+    )
+    shape = (len(size.seeds), len(size.averaged))
+    parts = _sweep_accuracy(examples, networks, sites, *shape)
+    half = len(examples) // 2
+    mixed = [
+        accuracy(network.codes(test.intensity), test.target)
+        for example, network in zip(examples[half:], networks[half:], strict=True)
+        for test in [example.mixtures["test"]]
+    ]
+    singles = parts.pop("held-out")
+    return {
+        **parts,
+        "held-out averages": np.reshape(mixed, shape),
+        "held-out sites": singles,
+    }
+
+
+def groups_sweep(
+    splits: Sequence[Split], paper_sites: Sites, size: Extent, progress: Progress
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Accuracy on the single sites of the test part for growing shares of the training groups.
+
+    The subsets of a seed are nested, and its test part stays the same.
+
+    Parameters
+    ----------
+    splits
+        One per seed, on the grid of nearedge's method.
+    paper_sites
+        The same sites on the paper's grid.
+
+    Returns
+    -------
+    (number of groups, accuracy)
+        Accuracy (seed, number) of "nearedge" and of "paper", the paper's network.
+    """
+    orders = [_shuffled(np.unique(split.sites.group[split.train]), split.seed) for split in splits]
+    numbers = subset_sizes(min(len(order) for order in orders), size.subsets)
+    parts = [
+        replace(split, train=split.train[np.isin(split.sites.group[split.train], order[:number])])
+        for split, order in zip(splits, orders, strict=True)
+        for number in numbers
+    ]
+    networks = train_networks(
+        [replace(part, sites=paper_sites).examples("classifier") for part in parts],
+        "classifier",
+        len(paper_sites.labels),
+        [part.seed for part in parts],
+        settings=scaled_settings("classifier", size),
+        progress=lambda done, total: progress("training groups, the paper's network", done, total),
+    )
+    own, paper = [], []
+    for done, (part, network) in enumerate(zip(parts, networks, strict=True), start=1):
+        sites, test = part.sites, part.test
+        classifier = fit_classifier(DEFAULT, sites, part.train, part.seed, part.effort)
+        true = sites.environment[test]
+        own.append(
+            accuracy(classifier.predict(sites.intensity[test]), np.array(sites.labels)[true])
+        )
+        paper.append(accuracy(network.codes(paper_sites.intensity[test]), true))
+        progress("training groups", done, len(parts))
+    shape = (len(splits), len(numbers))
+    return numbers, {"nearedge": np.reshape(own, shape), "paper": np.reshape(paper, shape)}
+
+
+def subset_sizes(total: int, most: int) -> np.ndarray:
+    """Sizes of nested subsets: from a sixteenth up to all, evenly on a logarithmic axis.
+
+    Examples
+    --------
+    >>> subset_sizes(7, 6).tolist(), subset_sizes(60, 6).tolist()
+    ([1, 2, 3, 5, 7], [3, 5, 10, 18, 33, 60])
+    """
+    return np.unique(np.rint(np.geomspace(max(1, total // 16), total, most)).astype(int))
+
+
+def _shuffled(groups: np.ndarray, seed: int) -> np.ndarray:
+    return np.random.default_rng([seed, 1]).permutation(groups)
 
 
 def learning_curves(

@@ -22,33 +22,45 @@ def headline(results: dict[str, Any]) -> list[str]:
         f"{regressor['held_out']['mse_test']:.4f} held-out (constant: "
         f"{regressor['held_out']['constant_mse_test']:.4f}).",
     ]
-    lines = [*_winners(held_out, regressor["held_out"]), *lines]
+    network = "the paper's network"
+    lines = [
+        *winners(held_out, regressor["held_out"]),
+        *lines,
+        *_beaten("Pooled accuracy on averages", network, "test", classifier["pooled"]),
+        *_beaten("Pooled coordination MSE", network, "mse_test", regressor["pooled"]),
+    ]
     if results["extent"] == "quick":
-        lines.insert(0, "Quick look: three tenths of the epochs and examples; not for quoting.")
+        lines.insert(
+            0, "Quick look: three tenths of the examples and of most epochs; not for quoting."
+        )
     return lines
 
 
-def _winners(classifier: dict[str, Any], regressor: dict[str, Any]) -> list[str]:
-    """A line for each task in which baselines beat nearedge's method."""
-    lines = []
-    for what, own, baselines, sign, form in (
-        ("accuracy on single sites", classifier["sites_test"], classifier["baselines"], -1, ".1%"),
-        ("coordination MSE", regressor["mse_test"], regressor["baselines"], 1, ".4f"),
-    ):
-        better = {n: v for n, v in baselines.items() if sign * v < sign * own}
-        if better:
-            names = ", ".join(
-                f"{name} ({value:{form}})"
-                for name, value in sorted(better.items(), key=lambda item: sign * item[1])
-            )
-            lines.append(f"Held-out {what}: nearedge ({own:{form}}) is beaten by {names}.")
-    return lines
+def winners(classifier: dict[str, Any], regressor: dict[str, Any]) -> list[str]:
+    """A line for each task in which baselines beat nearedge's method, from its held-out scores."""
+    return [
+        *_beaten("Held-out accuracy on single sites", "nearedge", "sites_test", classifier),
+        *_beaten("Held-out coordination MSE", "nearedge", "mse_test", regressor),
+    ]
+
+
+def _beaten(what: str, own: str, key: str, scores: dict[str, Any]) -> list[str]:
+    """A line that names the baselines with better scores, the best three of them."""
+    sign, form = (1, ".4f") if key == "mse_test" else (-1, ".1%")
+    value = scores[key]
+    better = {n: v for n, v in scores["baselines"].items() if sign * v < sign * value}
+    if not better:
+        return []
+    ranked = sorted(better.items(), key=lambda item: sign * item[1])
+    names = [f"{name} ({score:{form}})" for name, score in ranked[:3]]
+    more = f" and {len(ranked) - 3} more" if len(ranked) > 3 else ""
+    return [f"{what}: {own} ({value:{form}}) is beaten by {', '.join(names)}{more}."]
 
 
 def tables(results: dict[str, Any]) -> list[Table]:
-    """The paper's numbers, ours pooled, ours held-out; and the held-out baselines."""
-    classifier = results["classifier"]["held_out"]
-    regressor = results["regressor"]["held_out"]
+    """The paper's numbers beside ours, the baselines of both protocols, and the leakage audit."""
+    classifier, regressor = results["classifier"], results["regressor"]
+    unseen = f"unseen {plural(results['group_by'])}"
     return [
         Table(
             title="The paper's number, ours pooled, ours held-out",
@@ -56,22 +68,64 @@ def tables(results: dict[str, Any]) -> list[Table]:
             rows=_comparison(results),
         ),
         Table(
-            title="Held-out: accuracy on single sites",
-            header=("method", "accuracy"),
+            title="Accuracy: pooled on averages, held-out on single sites",
+            header=("method", "pooled", f"held-out ({unseen})"),
             rows=_ranked(
-                {"nearedge": classifier["sites_test"], **classifier["baselines"]}, -1, ".1%"
+                {"paper": classifier["pooled"]["test"], **classifier["pooled"]["baselines"]},
+                {
+                    "nearedge": classifier["held_out"]["sites_test"],
+                    **classifier["held_out"]["baselines"],
+                },
+                -1,
+                ".1%",
             ),
         ),
         Table(
-            title="Held-out: mean squared error of the average coordination number",
-            header=("method", "MSE"),
-            rows=_ranked({"nearedge": regressor["mse_test"], **regressor["baselines"]}, 1, ".4f"),
+            title="Mean squared error of the average coordination number",
+            header=("method", "pooled", f"held-out ({unseen})"),
+            rows=_ranked(
+                {"paper": regressor["pooled"]["mse_test"], **regressor["pooled"]["baselines"]},
+                {
+                    "nearedge": regressor["held_out"]["mse_test"],
+                    **regressor["held_out"]["baselines"],
+                },
+                1,
+                ".4f",
+            ),
         ),
+        audit_table(results["audit"]),
     ]
 
 
+def audit_table(audit: dict[str, float]) -> Table:
+    """The leakage audit of every protocol that was audited.
+
+    Examples
+    --------
+    >>> audit_table({"held_out_shared_sites_fraction": 0.0}).rows
+    (('a raw spectrum', '0%'),)
+    """
+    protocols = {
+        name: key for name, key in _PROTOCOLS.items() if f"{key}_shared_sites_fraction" in audit
+    }
+    return Table(
+        title="Leakage audit: test examples that hold something of the training part",
+        header=("share that holds ... of the training part", *protocols),
+        rows=tuple(
+            (words, *(format(audit[f"{key}_shared_{what}_fraction"], ".0%") for key in keys))
+            for keys in [protocols.values()]
+            for what, words in _SHARED.items()
+            if all(f"{key}_shared_{what}_fraction" in audit for key in keys)
+        ),
+    )
+
+
+_PROTOCOLS = {"pooled": "pooled", "held-out": "held_out"}
+_SHARED = {"sites": "a raw spectrum", "atoms": "an atom", "trajectories": "a trajectory"}
+
+
 def _comparison(results: dict[str, Any]) -> tuple[tuple[str, ...], ...]:
-    paper, audit = results["paper"], results["audit"]
+    paper = results["paper"]
     pooled, held_out = results["classifier"]["pooled"], results["classifier"]["held_out"]
     numbers, held_numbers = results["regressor"]["pooled"], results["regressor"]["held_out"]
     unseen = f"unseen {plural(results['group_by'])}"
@@ -108,19 +162,21 @@ def _comparison(results: dict[str, Any]) -> tuple[tuple[str, ...], ...]:
         ),
         ("coordination R2", ".3f", None, numbers["r2_test"], None, held_numbers["r2_test"]),
     ]
-    for what in ("sites", "atoms", "trajectories"):
-        shared = audit[f"held_out_shared_{what}_fraction"]
-        pooled_shared = audit[f"pooled_shared_{what}_fraction"]
-        cells.append((f"test mixtures sharing {what}", ".0%", None, pooled_shared, shared, shared))
     return tuple(
         (name, *("" if value is None else format(value, form) for value in values))
         for name, form, *values in cells
     )
 
 
-def _ranked(values: dict[str, float], sign: int, form: str) -> tuple[tuple[str, str], ...]:
-    ordered = sorted(values.items(), key=lambda item: sign * item[1])
-    return tuple((name, format(value, form)) for name, value in ordered)
+def _ranked(
+    pooled: dict[str, float], held_out: dict[str, float], sign: int, form: str
+) -> tuple[tuple[str, str, str], ...]:
+    """Methods by what holds on unseen groups, the best first."""
+    ordered = sorted(held_out, key=lambda name: sign * held_out[name])
+    return tuple(
+        (name, format(pooled[name], form) if name in pooled else "", format(held_out[name], form))
+        for name in ordered
+    )
 
 
 def plural(group_by: str) -> str:

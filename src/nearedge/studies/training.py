@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -14,11 +15,17 @@ import numpy as np
 from nearedge.library import library_info, open_library
 from nearedge.mixtures import load_sites
 from nearedge.models import save_model
-from nearedge.models.method import DEFAULT, fit_classifier, fit_regressor
+from nearedge.models.bands import class_bands
+from nearedge.models.method import DEFAULT, fit_classifier, fit_composition, fit_regressor
+from nearedge.spectra import alignment_reference
 from nearedge.studies.assessment import assess_library
+from nearedge.uncertainty import DEFAULT_COVERAGE, NOVELTY_LEVEL, calibrate, to_attachment
 
 if TYPE_CHECKING:
     import xarray
+
+# Fewer cannot tell how the energy zeros of unseen structures scatter.
+_FEW_TRAJECTORIES = 3
 
 
 def train_model(
@@ -26,6 +33,7 @@ def train_model(
     out: str | os.PathLike[str],
     *,
     seed: int = 0,
+    executor: Executor | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Assess nearedge's method on a library, train it on all sites, and save the model.
@@ -38,6 +46,8 @@ def train_model(
         Folder of the model; a model that stands there is replaced when the new one is complete.
     seed
         Of folds, mixtures and training.
+    executor
+        Tunes the baselines side by side; one after the other without.
     progress
         Called with (what, done, in all).
 
@@ -47,11 +57,13 @@ def train_model(
         What is saved beside the weights: grid, classes, library, held-out figures, versions.
     """
     library = open_library(library_path).load()
-    assessment = assess_library(library, seed=seed, progress=progress)
+    assessment = assess_library(library, seed=seed, executor=executor, progress=progress)
     sites = load_sites(library, DEFAULT.grid)
     everything = np.arange(len(sites.group))
     classifier = fit_classifier(DEFAULT, sites, everything, seed)
     regressor = fit_regressor(DEFAULT, sites, everything, seed)
+    composition = fit_composition(DEFAULT, sites, everything, seed)
+    calibration = calibrate(DEFAULT, sites, assessment.known, classifier.ensemble_, seed)
     summary = library_info(library_path)
     info = {
         "absorber": library["absorber"].attrs["labels"][0],
@@ -73,19 +85,41 @@ def train_model(
             )
         }
         | {"hash": library_hash(library)},
-        "reference": {
-            "energy_eV": library["energy"].values.astype(float).round(6).tolist(),
-            "intensity": [
-                float(f"{value:.5g}") for value in library["intensity"].values.mean(axis=0)
-            ],
-        },
-        "held_out": assessment,
+        "reference": alignment_reference(
+            library["energy"].values.astype(float),
+            library["intensity"].values.astype(float),
+            library["environment"].values.astype(int),
+            _zeros(library),
+            seed,
+        ),
+        "bands": class_bands(sites.intensity, sites.environment, sites.labels),
+        "trained_broadening_eV": DEFAULT.augmentation.broadening_eV if DEFAULT.augmentation else 0,
+        "held_out": assessment.figures,
         "versions": {name: version(name) for name in ("nearedge", "numba", "numpy")},
+        "coverage_kind": calibration.statements.coverage_kind(DEFAULT_COVERAGE),
         "seed": seed,
     }
-    estimators = {"classifier": classifier, "regressor": regressor}
-    save_model(out, estimators, info, _card(info))
+    estimators = {
+        "classifier": classifier,
+        "regressor": regressor,
+        "composition": composition,
+    }
+    save_model(out, estimators, info, _card(info), to_attachment(calibration))
     return info
+
+
+def _zeros(library: xarray.Dataset) -> np.ndarray:
+    """What shares an energy zero and a starting cell: trajectories, or structures if few."""
+    trajectory = library["trajectory_id"].values.astype(int)
+    if np.unique(trajectory).size >= _FEW_TRAJECTORIES:
+        return trajectory
+    return library["structure_id"].values.astype(int)
+
+
+_COVERAGE_WORDS = {
+    "conformal": "proven for a new trajectory, see docs/uncertainty.md",
+    "empirical": "calibrated on too few independent trajectories for a proof",
+}
 
 
 def library_hash(library: xarray.Dataset) -> str:
@@ -139,8 +173,26 @@ Energies are relative to: {library["energy_zero"]}. The model looks at {grid["po
 {regressor["baselines"]["paper"]:.4f} |
 | the same of the constant training mean | {regressor["constant_mse_test"]:.4f} | |
 
+## How far the answers can be trusted
+
+Measured on the groups that the calibration at hand had not used, in the same folds. Coverage is
+{info["coverage_kind"]}: {_COVERAGE_WORDS[info["coverage_kind"]]}.
+
+| | wanted | measured |
+|---|---|---|
+| prediction sets that hold the environment | {DEFAULT_COVERAGE} | {classifier["coverage"]:.3f} |
+| environments in a set, mean | | {classifier["mean_set_size"]:.2f} |
+| intervals that hold the coordination number, averages of 20 to 70 sites | \
+{DEFAULT_COVERAGE} | {regressor["interval_coverage"]:.3f} |
+| false alarms of the novelty test, single sites | {NOVELTY_LEVEL} at most | \
+{classifier["false_alarms"]["single sites"]:.3f} |
+| log loss of probabilities, before and after calibration | | \
+{classifier["log_loss"]["raw"]:.2f}, {classifier["log_loss"]["calibrated"]:.2f} |
+
 ## Limits
 
-The model knows one compound and one engine. Spectra of another compound, another edge or another
-code get an answer too, and nothing here says that it is right. Probabilities are not calibrated.
+The model knows one compound and one engine. Spectra that are like none of its library are flagged
+as novel; a spectrum of another compound that happens to look alike is not. Probabilities and sets
+speak of single sites, or of averages over sites of one environment; of a sample, ask the average
+coordination number and the fractions of environments.
 """

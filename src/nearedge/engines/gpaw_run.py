@@ -1,0 +1,142 @@
+"""Finding GPAW's Python, starting the program under it, and ending it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import signal
+import subprocess
+from functools import cache
+from pathlib import Path
+
+from nearedge.errors import EngineError
+
+VARIABLE = "NEAREDGE_GPAW_PYTHON"
+"""Environment variable that names the Python of the environment that holds GPAW."""
+
+_MADE_HERE = Path(".venv-gpaw/bin/python")
+_INSTALL = (
+    f"run `make gpaw` in nearedge's folder, or set {VARIABLE} or the setting python to the Python "
+    f"of an environment that holds GPAW (docs/engines/gpaw.md)"
+)
+_PROGRAM = Path(__file__).with_name("gpaw_side") / "run.py"
+_LOG = "nearedge.log"
+# More threads than one gain little, and a build runs a structure on every core.
+_PROCESS_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
+def find_python(setting: str) -> str:
+    """Absolute path of the Python that can import GPAW.
+
+    Parameters
+    ----------
+    setting
+        Path or name; empty for the environment variable `VARIABLE`, then ``.venv-gpaw`` in the
+        current folder or in the folder of nearedge's sources, where ``make gpaw`` puts it.
+
+    Raises
+    ------
+    EngineError
+        If it is not there, with how to install it.
+
+    Examples
+    --------
+    >>> find_python("no-such-python")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    nearedge.errors.EngineError: no program 'no-such-python'; run `make gpaw` ...
+    """
+    named = setting or os.environ.get(VARIABLE, "")
+    if named:
+        path = shutil.which(named)
+        if path is None:
+            raise EngineError(f"no program {named!r}; {_INSTALL}")
+        return os.path.abspath(path)
+    for folder in (Path.cwd(), Path(__file__).parents[3]):
+        if (folder / _MADE_HERE).exists():
+            return str(folder / _MADE_HERE)
+    raise EngineError(f"GPAW is not installed: no {_MADE_HERE}; {_INSTALL}")
+
+
+@cache
+def program_version(python: str) -> str:
+    """Version of GPAW under a Python; EngineError if that Python has none."""
+    words = [python, "-c", "import gpaw; print(gpaw.__version__)"]
+    try:
+        done = subprocess.run(
+            words, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+        )
+    except OSError as error:
+        raise EngineError(f"cannot start {python}: {error.strerror}; {_INSTALL}") from error
+    if done.returncode:
+        raise EngineError(f"{python} cannot import gpaw: {last_words(done.stderr)}; {_INSTALL}")
+    return f"GPAW {done.stdout.strip()}"
+
+
+def run(python: str, work: Path, timeout_s: float) -> str:
+    """Run the program on the ``job.json`` of a folder and return what it printed.
+
+    Raises
+    ------
+    EngineError
+        If it cannot start, stops with an error, or takes longer than `timeout_s`.
+    OSError
+        If the disk is full.
+    """
+    log = work / _LOG
+    with open(log, "w") as output:
+        try:
+            process = subprocess.Popen(
+                [python, str(_PROGRAM), str(work.resolve())],
+                cwd=work,
+                env={**os.environ, **_PROCESS_ENVIRONMENT},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                # Its own group, so that nothing it started outlives a timeout.
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise EngineError(f"cannot start {python}: {error.strerror}; {_INSTALL}") from error
+        timed_out = False
+        try:
+            process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            timed_out = True
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+    text = log.read_text(errors="replace")
+    if "No space left on device" in text:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(work))
+    if timed_out:
+        raise EngineError(f"not done after {timeout_s:g} s: {last_words(text)}; raise timeout_s")
+    if process.returncode < 0:
+        name = signal.Signals(-process.returncode).name
+        raise EngineError(f"was killed by {name} after: {last_words(text)}; is memory enough?")
+    if process.returncode:
+        raise EngineError(f"{last_words(text)}; {_advice(text)}")
+    return text
+
+
+def last_words(log: str) -> str:
+    """What the program said last, in one line; its error if it named one.
+
+    Examples
+    --------
+    >>> last_words("12.0 s  converged\\nERROR: ValueError: no O\\nsecond line\\n")
+    'ValueError: no O second line'
+    """
+    _, _, error = log.rpartition("ERROR: ")
+    words = " ".join(error.split()) if error != log else ""
+    lines = [" ".join(line.split()) for line in log.splitlines() if line.strip()]
+    return words or (lines[-1] if lines else "no message")
+
+
+def _advice(log: str) -> str:
+    if "Did not converge" in log:
+        return "raise max_iterations, or lower mixing"
+    if "Could not find required" in log:
+        return "make the missing file as docs/engines/gpaw.md says"
+    return "look at the structure and the settings"

@@ -1,0 +1,133 @@
+"""Starting an external program, and ending it with all that it started."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from nearedge.errors import EngineError
+
+_LAST_LINES = 3
+
+
+def find_program(executable: str, install: str) -> str:
+    """Absolute path of a program; some find their sister programs by it.
+
+    Parameters
+    ----------
+    executable
+        Name on the PATH, or path.
+    install
+        What to do if it is not there.
+
+    Raises
+    ------
+    EngineError
+        If it is not there.
+
+    Examples
+    --------
+    >>> find_program("no-such-program", "install it")
+    Traceback (most recent call last):
+    nearedge.errors.EngineError: no program 'no-such-program'; install it
+    """
+    path = shutil.which(executable)
+    if path is None:
+        raise EngineError(f"no program {executable!r}; {install}")
+    return os.path.abspath(path)
+
+
+def run_program(
+    words: Sequence[str],
+    work: Path,
+    log: Path,
+    timeout_s: float,
+    install: str,
+    environment: Mapping[str, str] | None = None,
+) -> tuple[int, str]:
+    """Run a program in a folder to its end.
+
+    Parameters
+    ----------
+    words
+        The program and its arguments.
+    work
+        Where it runs.
+    log
+        File for all that it prints.
+    timeout_s
+        Limit, after which it and every program that it started are killed.
+    install
+        What to do if it cannot start.
+    environment
+        Variables to set where the caller's environment does not set them already.
+
+    Returns
+    -------
+    code : int
+        Its exit code; negative if a signal ended it.
+    text : str
+        All that it printed.
+
+    Raises
+    ------
+    EngineError
+        If it cannot start, or takes too long.
+    OSError
+        If the disk is full.
+
+    Examples
+    --------
+    >>> import sys, tempfile
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     work = Path(name)
+    ...     run_program([sys.executable, "-c", "print(2)"], work, work / "log", 60.0, "")
+    (0, '2\\n')
+    """
+    with open(log, "w") as output:
+        try:
+            process = subprocess.Popen(
+                words,
+                cwd=work,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**(environment or {}), **os.environ},
+                # Its own group, so that a timeout ends the parallel programs with it.
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise EngineError(f"cannot start {words[0]}: {error.strerror}; {install}") from error
+        timed_out = False
+        try:
+            process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            timed_out = True
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+    text = log.read_text(errors="replace")
+    if "No space left on device" in text:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(work))
+    if timed_out:
+        raise EngineError(f"not done after {timeout_s:g} s: {last_words(text)}; raise timeout_s")
+    return process.returncode, text
+
+
+def last_words(log: str) -> str:
+    """Last lines of a log that say something, as one line.
+
+    Examples
+    --------
+    >>> last_words("Done with parsing\\n######\\nDFT stage failed\\n")
+    'Done with parsing. DFT stage failed'
+    """
+    said = [" ".join(line.split()) for line in log.splitlines() if re.search("[A-Za-z]{2}", line)]
+    return ". ".join(line.strip(" .") for line in said[-_LAST_LINES:]) or "no message"

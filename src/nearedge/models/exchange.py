@@ -1,0 +1,143 @@
+"""Trained networks as ONNX, for programs that know nothing of nearedge; needs the extra ``onnx``.
+
+One graph holds all that prediction needs: the normalisation, the running sums, the scaling, every
+member of the ensemble and the average over them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nearedge.errors import NearedgeError
+from nearedge.models.ensemble import ClassifierEnsemble, Ensemble, RegressorEnsemble
+from nearedge.models.preprocessing import Preprocessing
+from nearedge.models.store import Model
+
+# Of 2021, so that programs that are some years old read the file.
+_OPSET, _IR_VERSION = 14, 8
+_INPUT = "intensity"
+
+
+def export_onnx(model: Any, path: str | os.PathLike[str]) -> None:
+    """Write a trained model as one ONNX file.
+
+    The graph takes ``intensity`` (spectrum, point), float32, sampled on the model's energy grid and
+    not normalised. It gives ``probabilities`` (spectrum, class) and ``coordination`` (spectrum,),
+    float32, whichever the model has, averaged over members. It checks nothing: spectra that
+    nearedge would refuse, because their mean is not positive say, get an answer. Labels of the
+    classes, and the grid of a `Model`, stand in the file's metadata as JSON.
+
+    Scaling is done in float64, since running sums differ from their means in late digits only;
+    the layers are in float32.
+
+    Parameters
+    ----------
+    model
+        A `Model`, a trained ensemble, or a fitted `SpectrumClassifier` or `SpectrumRegressor`.
+    path
+        Of the file; one that stands there is replaced.
+
+    Raises
+    ------
+    NearedgeError
+        If ONNX is not installed, or the file cannot be written.
+
+    References
+    ----------
+    ONNX operators of opset 14, https://onnx.ai/onnx/operators.
+    """
+    try:
+        import onnx
+        from onnx import TensorProto, helper
+    except ImportError as error:
+        raise NearedgeError(
+            "ONNX is not installed; install the extra: pip install 'nearedge[onnx]'"
+        ) from error
+    if isinstance(model, Model):
+        ensembles: list[Ensemble] = [model.classifier, model.regressor]
+    else:
+        ensembles = [getattr(model, "ensemble_", model)]
+    graph = _Graph()
+    metadata = {}
+    outputs = []
+    for ensemble in ensembles:
+        if isinstance(ensemble, ClassifierEnsemble):
+            name, shape = "probabilities", ["spectrum", len(ensemble.classes)]
+            metadata["classes"] = json.dumps(ensemble.classes.tolist())
+        else:
+            name, shape = "coordination", ["spectrum"]
+        _add_ensemble(graph, ensemble, name)
+        outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
+    if isinstance(model, Model) and "grid" in model.info:
+        metadata["grid"] = json.dumps(model.info["grid"])
+    points = ensembles[0].preprocessing.mean.size
+    taken = helper.make_tensor_value_info(_INPUT, TensorProto.FLOAT, ["spectrum", points])
+    made = helper.make_model(
+        helper.make_graph(graph.nodes, "nearedge", [taken], outputs, graph.constants),
+        producer_name="nearedge",
+        opset_imports=[helper.make_opsetid("", _OPSET)],
+        ir_version=_IR_VERSION,
+    )
+    helper.set_model_props(made, metadata)
+    onnx.checker.check_model(made, full_check=True)
+    try:
+        Path(path).write_bytes(made.SerializeToString())
+    except OSError as error:
+        raise NearedgeError(f"cannot write {path}: {error.strerror}") from None
+
+
+class _Graph:
+    """Nodes and constants of an ONNX graph, with names of their own."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
+
+    def add(self, operator: str, *inputs: str, name: str = "", **attributes: Any) -> str:
+        from onnx import helper
+
+        output = name or f"{operator.lower()}_{len(self.nodes)}"
+        self.nodes.append(helper.make_node(operator, list(inputs), [output], **attributes))
+        return output
+
+    def constant(self, value: np.ndarray) -> str:
+        from onnx import numpy_helper
+
+        name = f"constant_{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        return name
+
+
+def _add_ensemble(graph: _Graph, ensemble: Ensemble, name: str) -> None:
+    # (spectrum, node) meets weights (member, in, out): (member, spectrum, out).
+    active = _add_preprocessing(graph, ensemble.preprocessing)
+    for number, (weight, bias) in enumerate(ensemble.parameters):
+        if number:
+            active = graph.add("Relu", active)
+        kernel = graph.constant(np.swapaxes(weight, 1, 2).astype(np.float32))
+        offset = graph.constant(bias[:, None].astype(np.float32))
+        active = graph.add("Add", graph.add("MatMul", active, kernel), offset)
+    if isinstance(ensemble, RegressorEnsemble):
+        mean = graph.add("ReduceMean", active, axes=[0], keepdims=0)
+        graph.add("Squeeze", mean, graph.constant(np.array([1])), name=name)
+    else:
+        shares = graph.add("Softmax", active, axis=-1)
+        graph.add("ReduceMean", shares, name=name, axes=[0], keepdims=0)
+
+
+def _add_preprocessing(graph: _Graph, preprocessing: Preprocessing) -> str:
+    from onnx import TensorProto
+
+    x = graph.add("Cast", _INPUT, to=TensorProto.DOUBLE)
+    if preprocessing.normalise == "area":
+        x = graph.add("Div", x, graph.add("ReduceMean", x, axes=[1], keepdims=1))
+    if preprocessing.representation == "cumulative":
+        x = graph.add("CumSum", x, graph.constant(np.array(1)))
+    x = graph.add("Sub", x, graph.constant(preprocessing.mean.astype(np.float64)))
+    x = graph.add("Div", x, graph.constant(preprocessing.scale.astype(np.float64)))
+    return graph.add("Cast", x, to=TensorProto.FLOAT)

@@ -1,0 +1,183 @@
+"""Four ways in which a spectrum can differ from every spectrum of the library."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from nearedge.models.ensemble import ClassifierEnsemble
+from nearedge.models.preprocessing import unit_mean
+from nearedge.spectra import EnergyGrid, broaden
+
+#: What each column of a detector's scores measures.
+COMPONENTS = ("shape", "representation", "position", "smoothness")
+# Variance that every direction is given at least, as a share of the mean over directions.
+_RIDGE = {"shape": 1e-3, "representation": 1e-2}
+# Shifts are looked for this far to either side; windows narrower than four times that give less.
+_FARTHEST_SHIFT_eV = 5.0
+# Noise of a scan must not hide that the spectrum under it is smooth.
+_SMOOTHED_eV = 1.0
+_TINY = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Ellipsoid:
+    """A normal distribution with few directions of its own variance, the rest alike.
+
+    Attributes
+    ----------
+    mean
+        Shape (feature,).
+    directions
+        Orthonormal columns, in units of one over their standard deviation; (feature, direction).
+    rest
+        Standard deviation along every other direction.
+
+    References
+    ----------
+    M. E. Tipping and C. M. Bishop, "Probabilistic principal component analysis", J. R. Stat. Soc.
+    B 61, 611 (1999).
+    """
+
+    mean: Float[np.ndarray, " feature"]
+    directions: Float[np.ndarray, "feature direction"]
+    rest: float
+
+    def distance(self, x: Float[np.ndarray, "n feature"]) -> Float[np.ndarray, " n"]:
+        """Mahalanobis distance over the root of the number of features: typically 1."""
+        difference = x.astype(np.float64) - self.mean
+        along = difference @ self.directions
+        # Of the squared length, what lies along no direction of its own.
+        length = np.linalg.norm(self.directions, axis=0)
+        outside = (difference**2).sum(axis=1) - ((along / length) ** 2).sum(axis=1)
+        squares = (along**2).sum(axis=1) + np.maximum(outside, 0.0) / self.rest**2
+        return np.sqrt(squares / x.shape[1])
+
+
+def fit_ellipsoid(x: Float[np.ndarray, "n feature"], ridge: float) -> Ellipsoid:
+    """Fit to features of training spectra.
+
+    Parameters
+    ----------
+    x
+        Features.
+    ridge
+        Variance added to every direction, as a share of the mean variance.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).normal(size=(500, 3)) * np.array([3.0, 1.0, 0.001])
+    >>> fit_ellipsoid(x, ridge=0.01).distance(np.array([[3.0, 1.0, 0.0], [0.0, 0.0, 3.0]])).round(1)
+    array([0.8, 9.7])
+    """
+    values = x.astype(np.float64)
+    mean = values.mean(axis=0)
+    _, singular, across = np.linalg.svd(values - mean, full_matrices=False)
+    variance = singular**2 / len(values)
+    least = max(ridge * float(variance.sum()) / values.shape[1], _TINY)
+    own = variance > least
+    spread = np.sqrt(variance[own] + least)
+    return Ellipsoid(mean, across[own].T / spread, float(np.sqrt(least)))
+
+
+@dataclass(frozen=True, eq=False)
+class Detector:
+    """Scores of how unusual spectra are.
+
+    Attributes
+    ----------
+    grid
+        Energies of the spectra.
+    shape, inner, representation
+        Ellipsoids of area-normalised spectra, of their middle part, and of the last hidden layers
+        of the classifier's members.
+    """
+
+    grid: EnergyGrid
+    shape: Ellipsoid
+    inner: Ellipsoid
+    representation: Ellipsoid
+
+    def scores(
+        self, intensity: Float[np.ndarray, "n energy"], classifier: ClassifierEnsemble
+    ) -> Float[np.ndarray, "n component"]:
+        """Score spectra by each component; higher is more unusual.
+
+        *Shape*: distance of the area-normalised spectrum from the library's sites.
+        *Representation*: the same of what the network makes of it.
+        *Position*: how many times closer it would be, shifted. Averages of many sites lie so close
+        to the mean that even shifted ones are no odd sites; odd averages they are.
+        *Smoothness*: how small its second derivative is.
+        """
+        away = self.shifted_distances(intensity)
+        unshifted = away[:, away.shape[1] // 2]
+        spectra = unit_mean(intensity.astype(np.float64))
+        curved = np.diff(broaden(self.grid.energy_eV, spectra, _SMOOTHED_eV), n=2, axis=1)
+        return np.stack(
+            [
+                self.shape.distance(spectra),
+                self.representation.distance(classifier.representation(intensity)),
+                unshifted / np.maximum(away.min(axis=1), _TINY),
+                -np.log(np.sqrt((curved**2).mean(axis=1)) + _TINY),
+            ],
+            axis=1,
+        )
+
+    @property
+    def shifts_eV(self) -> Float[np.ndarray, " shift"]:
+        """Shifts that spectra are compared at; zero is in the middle."""
+        margin = shift_margin(self.grid)
+        return self.grid.step_eV * np.arange(-margin, margin + 1)
+
+    def shifted_distances(
+        self, intensity: Float[np.ndarray, "n energy"]
+    ) -> Float[np.ndarray, "n shift"]:
+        """Distance of the middle part from the library's, were the spectrum shifted by so much.
+
+        A spectrum that lies 2 eV too high is closest at -2 eV.
+        """
+        margin = shift_margin(self.grid)
+        columns = []
+        for step in range(-margin, margin + 1):
+            part = _middle(intensity, margin, -step)
+            mean = part.mean(axis=1, keepdims=True)
+            usable = mean[:, 0] > 0
+            away = np.full(len(part), np.inf)
+            away[usable] = self.inner.distance(part[usable] / mean[usable])
+            columns.append(away)
+        return np.stack(columns, axis=1)
+
+
+def fit_detector(
+    intensity: Float[np.ndarray, "n energy"], classifier: ClassifierEnsemble, grid: EnergyGrid
+) -> Detector:
+    """Fit to the spectra of the sites that a classifier was trained on.
+
+    Parameters
+    ----------
+    intensity
+        Sampled spectra, as they are and as training changes them.
+    classifier
+        Whose last hidden layer is looked at.
+    grid
+        Energies of the spectra.
+    """
+    middle = _middle(intensity, shift_margin(grid), 0)
+    return Detector(
+        grid,
+        fit_ellipsoid(unit_mean(intensity.astype(np.float64)), _RIDGE["shape"]),
+        fit_ellipsoid(unit_mean(middle.astype(np.float64)), _RIDGE["shape"]),
+        fit_ellipsoid(classifier.representation(intensity), _RIDGE["representation"]),
+    )
+
+
+def shift_margin(grid: EnergyGrid) -> int:
+    """Points to leave out at either end, so that the middle part can be shifted over the rest."""
+    return min(round(_FARTHEST_SHIFT_eV / grid.step_eV), (grid.points - 2) // 4)
+
+
+def _middle(intensity: np.ndarray, margin: int, offset: int) -> np.ndarray:
+    points = intensity.shape[1]
+    return intensity[:, margin + offset : points - margin + offset].astype(np.float64)

@@ -1,0 +1,120 @@
+"""Integrated gradients sum to what they explain, and ignore what the network ignores."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nearedge.data import model_folder
+from nearedge.errors import UsageError
+from nearedge.models import (
+    ClassifierEnsemble,
+    RegressorEnsemble,
+    fit_preprocessing,
+    load_model,
+)
+from nearedge.models.attribution import integrated_gradients
+from nearedge.models.bands import class_bands
+
+POINTS = 9
+
+
+def _ensemble(seed: int, normalise: str, representation: str, outputs: int, members: int = 3):
+    rng = np.random.default_rng(seed)
+    widths = [POINTS, 6, 5, outputs]
+    layers = tuple(
+        (rng.normal(size=(members, out, into)), rng.normal(size=(members, out)))
+        for into, out in pairwise(widths)
+    )
+    preprocessing = fit_preprocessing(
+        rng.uniform(0.5, 2.0, (40, POINTS)), normalise, representation
+    )
+    if outputs == 1:
+        return RegressorEnsemble(layers, preprocessing)
+    return ClassifierEnsemble(layers, preprocessing, np.arange(outputs).astype(str))
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    seed=st.integers(0, 10_000),
+    normalise=st.sampled_from(["none", "area"]),
+    representation=st.sampled_from(["intensity", "cumulative"]),
+    outputs=st.sampled_from([1, 4]),
+)
+def test_contributions_sum_to_the_difference_of_the_answers(
+    seed, normalise, representation, outputs
+) -> None:
+    ensemble = _ensemble(seed, normalise, representation, outputs)
+    rng = np.random.default_rng([seed, 1])
+    baseline, x = rng.uniform(0.1, 3.0, (2, POINTS))
+    found = integrated_gradients(ensemble, x, baseline, output=outputs - 1)
+    difference = found.output - found.baseline_output
+    assert found.contribution.sum() == pytest.approx(difference, rel=1e-9, abs=1e-9)
+    answers = (
+        ensemble.predict_proba(np.stack([baseline, x]))[:, outputs - 1]
+        if outputs > 1
+        else ensemble.predict(np.stack([baseline, x]))
+    )
+    assert [found.baseline_output, found.output] == pytest.approx(answers.tolist())
+
+
+def test_the_shipped_model_is_explained_completely() -> None:
+    model = load_model(model_folder("default"))
+    points = model.classifier.architecture.inputs
+    rng = np.random.default_rng(0)
+    baseline = rng.uniform(1.0, 1.5, points)
+    x = baseline + 0.3 * np.sin(np.linspace(0, 9, points))
+    for output in range(6):
+        found = integrated_gradients(model.classifier, x, baseline, output)
+        assert found.contribution.sum() == pytest.approx(
+            found.output - found.baseline_output, rel=1e-6, abs=1e-9
+        )
+    found = integrated_gradients(model.regressor, x, baseline)
+    assert found.contribution.sum() == pytest.approx(found.output - found.baseline_output)
+
+
+def test_an_energy_that_no_weight_looks_at_contributes_nothing() -> None:
+    ensemble = _ensemble(3, "none", "intensity", 1)
+    ensemble.parameters[0][0][:, :, 4] = 0.0
+    baseline, x = np.random.default_rng(4).uniform(0.1, 3.0, (2, POINTS))
+    assert integrated_gradients(ensemble, x, baseline).contribution[4] == 0.0
+
+
+def test_contributions_are_the_limit_of_a_fine_sum_of_gradients() -> None:
+    ensemble = _ensemble(5, "area", "cumulative", 1)
+    baseline, x = np.random.default_rng(6).uniform(0.5, 2.0, (2, POINTS))
+    baseline, x = baseline / baseline.mean(), x / x.mean()
+    change = 1e-6
+    places = baseline + (np.arange(4000) + 0.5)[:, None] / 4000 * (x - baseline)
+    total = np.zeros(POINTS)
+    for point in range(POINTS):
+        # Moved along the plane of unit mean, where normalisation changes nothing.
+        moved = np.zeros(POINTS)
+        moved[point], moved[point - 1] = change, -change
+        slopes = ensemble.predict(places + moved) - ensemble.predict(places - moved)
+        total[point] = slopes.mean() / (2 * change)
+    exact = integrated_gradients(ensemble, x, baseline).contribution / (x - baseline)
+    np.testing.assert_allclose(exact - np.roll(exact, 1), total, rtol=1e-2, atol=1e-3)
+
+
+def test_an_output_that_does_not_exist_is_refused() -> None:
+    ensemble = _ensemble(0, "none", "intensity", 4)
+    with pytest.raises(UsageError, match="output 4 of an ensemble with 4"):
+        integrated_gradients(ensemble, np.ones(POINTS), np.zeros(POINTS), output=4)
+
+
+def test_bands_hold_eight_tenths_of_a_class_whatever_its_scale() -> None:
+    rng = np.random.default_rng(0)
+    shape = rng.uniform(0.5, 1.5, (200, 20))
+    codes = np.arange(200) % 2
+    scaled = shape * rng.uniform(1, 100, (200, 1))
+    bands = class_bands(scaled, codes, ["a", "b", "none here"])
+    assert list(bands["intensity"]) == ["a", "b"]
+    low, middle, high = np.array(bands["intensity"]["a"])
+    own = shape[codes == 0] / shape[codes == 0].mean(axis=1, keepdims=True)
+    assert ((own >= low) & (own <= high)).mean() == pytest.approx(0.8, abs=0.02)
+    assert ((low < middle) & (middle < high)).all()

@@ -1,0 +1,182 @@
+"""A measurement is simulated from atoms that the model never saw, and predicted from its file."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from nearedge.data import embedded_library
+from nearedge.library import open_library
+from nearedge.mixtures import Sites, group_folds, load_sites
+from nearedge.models import Model
+from nearedge.models.method import (
+    DEFAULT,
+    Method,
+    fit_classifier,
+    fit_composition,
+    fit_regressor,
+)
+from nearedge.predict import predict_files
+from nearedge.spectra import alignment_reference, broaden
+from nearedge.uncertainty import (
+    Calibration,
+    answer_out_of_fold,
+    fit_detector,
+    fit_distance,
+    fit_statements,
+    seen_spectra,
+    to_attachment,
+)
+
+pytestmark = pytest.mark.slow
+
+_SETTINGS = {"hidden": (64, 32), "ensemble": 2, "normalise": "area", "learning_rate": 0.003}
+SMALL = replace(
+    DEFAULT,
+    classifier={**_SETTINGS, "epochs": 20, "batch_size": 64, "penalty": 100.0},
+    regressor={**_SETTINGS, "epochs": 60, "batch_size": 256, "penalty": 1000.0},
+    classifier_mixtures=1500,
+    regressor_mixtures=2000,
+    composition=replace(DEFAULT.composition, epochs=10),
+    composition_mixtures=1000,
+)
+EXPERIMENTS = 60
+NOMINAL_EV = 530.0
+
+
+def _some(sites: Sites, kept: np.ndarray) -> Sites:
+    return replace(
+        sites,
+        intensity=sites.intensity[kept],
+        environment=sites.environment[kept],
+        coordination=sites.coordination[kept],
+        group=sites.group[kept],
+        keys={name: keys[kept] for name, keys in sites.keys.items()},
+    )
+
+
+def _model(method: Method, sites: Sites, reference: dict) -> Model:
+    everything = np.arange(len(sites.group))
+    classifier = fit_classifier(method, sites, everything, 0).ensemble_
+    calibration = Calibration(
+        fit_statements(answer_out_of_fold(method, sites, 0, folds=group_folds(sites.group, 4, 0))),
+        fit_distance(sites.intensity),
+        fit_detector(seen_spectra(method, sites, everything, 0), classifier, method.grid),
+    )
+    info = {"absorber": "O", "edge": "K", "grid": asdict(method.grid), "reference": reference}
+    return Model(
+        classifier,
+        fit_regressor(method, sites, everything, 0).ensemble_,
+        info,
+        composition=fit_composition(method, sites, everything, 0),
+        calibration=to_attachment(calibration),
+    )
+
+
+@pytest.fixture(scope="module")
+def library():
+    return open_library(embedded_library()).load()
+
+
+@pytest.fixture(scope="module")
+def unseen(library) -> np.ndarray:
+    """Sites of a third of the atoms, which nothing below is trained or calibrated on."""
+    sites = load_sites(library, SMALL.grid, "atom")
+    atoms = np.random.default_rng(4).permutation(np.unique(sites.group))
+    return np.isin(sites.group, atoms[: len(atoms) // 3])
+
+
+@pytest.fixture(scope="module")
+def model(library, unseen: np.ndarray) -> Model:
+    sites = load_sites(library, SMALL.grid, "atom")
+    reference = alignment_reference(
+        library["energy"].values.astype(float),
+        library["intensity"].values.astype(float)[~unseen],
+        library["environment"].values.astype(int)[~unseen],
+        library["structure_id"].values.astype(int)[~unseen],
+    )
+    return _model(SMALL, _some(sites, ~unseen), reference)
+
+
+def _write_xdi(path: Path, energy_eV: np.ndarray, i0: np.ndarray, signal: np.ndarray) -> Path:
+    header = [
+        "# XDI/1.0",
+        "# Column.1: energy eV",
+        "# Column.2: i0",
+        "# Column.3: ifluor",
+        "# Element.symbol: O",
+        "# Element.edge: K",
+        "# -----",
+        "# energy i0 ifluor",
+    ]
+    rows = [f"{e:.3f} {a:.0f} {b:.0f}" for e, a, b in zip(energy_eV, i0, signal, strict=True)]
+    path.write_text("\n".join([*header, *rows]) + "\n")
+    return path
+
+
+def _experiment(library, rows: np.ndarray, path: Path, seed: int) -> tuple[float, float, Path]:
+    """One measurement: true coordination number, true shift, and its file."""
+    random = np.random.default_rng(seed)
+    drawn = random.choice(rows, random.integers(20, 71))
+    energy_eV = library["energy"].values.astype(float)
+    mean = library["intensity"].values[drawn].astype(float).mean(axis=0)
+    spectrum = broaden(energy_eV, mean, random.uniform(0.1, 0.5))
+    zero = NOMINAL_EV + random.uniform(-2.0, 2.0)
+    scan = np.arange(-18.0, 32.0, 0.15)
+    above = np.interp(scan, energy_eV, spectrum / spectrum.mean(), left=0.0)
+    background = random.uniform(0.5, 3.0) + random.uniform(-0.01, 0.01) * scan
+    i0 = random.poisson(1e6, scan.size)
+    counts = random.poisson(random.uniform(0.02, 0.1) * i0 * (above + background))
+    truth = float(library["coordination"].values[drawn].astype(float).mean())
+    return truth, -zero, _write_xdi(path, scan + zero, i0, counts)
+
+
+@pytest.fixture(scope="module")
+def answers(library, unseen: np.ndarray, model: Model, tmp_path_factory: pytest.TempPathFactory):
+    folder = tmp_path_factory.mktemp("experiments")
+    made = [
+        _experiment(library, np.flatnonzero(unseen), folder / f"{seed}.xdi", seed)
+        for seed in range(EXPERIMENTS)
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nearedge.predict._model", lambda folder: model)
+        predictions = predict_files([path for _, _, path in made])
+    return [(truth, shift, one) for (truth, shift, _), one in zip(made, predictions, strict=True)]
+
+
+def _fewest(count: int, coverage: float) -> int:
+    """Fewer would occur once in a hundred tests if the coverage held."""
+    return int(binom.ppf(0.01, count, coverage))
+
+
+def test_nearly_every_simulated_measurement_is_answered(answers) -> None:
+    assert np.mean([one.status == "ok" for _, _, one in answers]) > 0.9
+
+
+def test_coordination_numbers_come_back_within_their_intervals_at_the_stated_rate(answers) -> None:
+    ok = [(truth, one.coordination) for truth, _, one in answers if one.status == "ok"]
+    inside = [c["interval"][0] <= truth <= c["interval"][1] for truth, c in ok]
+    assert sum(inside) >= _fewest(len(ok), ok[0][1]["coverage"])
+
+
+def test_shifts_come_back_within_their_uncertainty(answers) -> None:
+    ok = [(shift, one.alignment) for _, shift, one in answers if one.status == "ok"]
+    inside = [abs(a["shift_eV"] - shift) <= 1.645 * a["uncertainty_eV"] for shift, a in ok]
+    assert sum(inside) >= _fewest(len(ok), 0.9)
+
+
+def test_intervals_are_narrower_than_knowing_nothing(library, answers) -> None:
+    """The range of coordination numbers of single sites is what anybody would answer."""
+    spread = np.ptp(library["coordination"].values.astype(float))
+    widths = [np.ptp(one.coordination["interval"]) for _, _, one in answers if one.status == "ok"]
+    assert np.median(widths) < spread / 2
+
+
+def test_every_step_is_told(answers) -> None:
+    steps = [step["step"] for step in answers[0][2].preparation]
+    assert steps == ["glitches", "background", "normalisation", "alignment", "sampling"]
+    assert "fluorescence" in answers[0][2].message
