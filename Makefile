@@ -25,8 +25,15 @@ check: .venv/ready-test
 lint: check
 	for folder in src/nearedge/*/ src/nearedge/*.py; do $(BIN)/pyright $$folder || exit 1; done
 
-bench: .venv/ready
+# Each peer has an environment of its own, since their requirements do not fit together.
+bench: .venv/ready $(foreach peer,tensorflow torch sklearn onnx,.venv-bench-$(peer)/ready)
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/table.py
+
+.venv-bench-%/ready: benchmarks/peers/%.txt
+	$(PYTHON) -m venv .venv-bench-$*
+	.venv-bench-$*/bin/python -m pip --disable-pip-version-check install --quiet --requirement $<
+	touch $@
 
 # The programs of the engine "xspectra" where Debian's packages can be installed (48 MB to fetch,
 # 317 MB on disk, half a minute). Elsewhere it says why not, and the tests that need them are skipped.
@@ -46,7 +53,7 @@ gpaw: .venv-gpaw/ready
 	touch $@
 
 clean:
-	rm -rf .venv .venv-gpaw build dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-gpaw .venv-bench-* build dist .pytest_cache .ruff_cache .hypothesis
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

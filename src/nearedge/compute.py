@@ -64,7 +64,7 @@ class LocalExecutor(ProcessPoolExecutor):
 def local_executor(workers: int | None = None) -> LocalExecutor:
     """Processes on this machine, one per core unless told otherwise.
 
-    Workers are spawned, not forked: a fork of a process that runs threads (JAX, BLAS) may hang.
+    Workers are spawned, not forked: a fork of a process that runs threads (Numba, BLAS) may hang.
     They end with the process that made them, even if that is killed.
     """
     return LocalExecutor(

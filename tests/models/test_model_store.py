@@ -214,7 +214,7 @@ def test_a_missing_folder_is_one_clear_line(tmp_path):
         load_model(tmp_path / "nowhere")
 
 
-def test_loading_and_predicting_import_neither_jax_nor_scikit_learn(folder):
+def test_loading_and_predicting_import_neither_numba_nor_scikit_learn(folder):
     code = f"""
 import sys
 import numpy as np
@@ -222,7 +222,7 @@ from nearedge.models import load_model
 model = load_model({str(folder)!r})
 spectra = np.full((2, 7), 1.5)
 model.classifier.predict(spectra), model.regressor.predict_members(spectra)
-print([name for name in ("jax", "sklearn", "scipy") if name in sys.modules])
+print([name for name in ("numba", "sklearn", "scipy") if name in sys.modules])
 """
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"

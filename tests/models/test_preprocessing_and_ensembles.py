@@ -17,7 +17,6 @@ from nearedge.models import (
     outputs,
     unit_mean,
 )
-from nearedge.models.examples import padded_size
 
 RNG = np.random.default_rng(0)
 SPECTRA = RNG.uniform(0.5, 2.0, size=(60, 7))
@@ -132,12 +131,6 @@ def test_what_cannot_be_answered_is_refused_by_spectrum_and_point(regressor):
 def test_an_unknown_preprocessing_is_refused(choice):
     with pytest.raises(UsageError, match="choose"):
         fit_preprocessing(SPECTRA, **choice)
-
-
-@given(st.integers(1, 10**7))
-def test_padding_of_examples_never_shrinks_and_wastes_at_most_a_quarter(count):
-    assert count <= padded_size(count) <= 1.25 * count
-    assert padded_size(padded_size(count)) == padded_size(count)
 
 
 @given(st.integers(0, 2**31), st.integers(1, 80), st.integers(1, 20))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+from collections import Counter
 from dataclasses import replace
+from itertools import permutations
 from pathlib import Path
+from threading import Event
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -17,13 +19,13 @@ from nearedge.models import (
     Architecture,
     Examples,
     TrainingSettings,
+    _running,
     fresh_state,
     initial_parameters,
     outputs,
     softmax,
     train,
 )
-from nearedge.models.packed import pack_loss, pad
 
 # Forty-nine examples in batches of 16: three steps an epoch, and one example left over.
 RNG = np.random.default_rng(0)
@@ -55,32 +57,51 @@ def _close(one, other, atol):
     np.testing.assert_allclose(_flat(one), _flat(other), rtol=0, atol=atol)
 
 
-def _one_hot(codes):
-    return np.eye(3)[codes]
+def _one_hot(codes, classes=3):
+    return np.eye(classes)[codes]
+
+
+def _unflat(values, like):
+    layers = []
+    for weight, bias in like:
+        w, b, values = np.split(values, [weight.size, weight.size + bias.size])
+        layers.append((w.reshape(weight.shape), b))
+    return tuple(layers)
 
 
 @both
 def test_the_gradient_of_the_loss_agrees_with_finite_differences(case):
-    architecture, settings, _ = CASES[case]
-    parameters = initial_parameters(architecture, seed=3)
-    targets = _one_hot(CODES) if case == "classifier" else NUMBERS[:, None]
-    stacked = np.concatenate([targets, WEIGHT[:, None]], axis=1)[None]
-    shapes = [array.shape for layer in parameters for array in layer]
-    sizes = [int(np.prod(shape)) for shape in shapes]
+    architecture, settings, examples = CASES[case]
+    one_step = replace(settings, epochs=1, batch_size=49, penalty=3.0)
+    own = initial_parameters(architecture, seed=3)
+    point, width = _flat(own) + 0.05, 1e-6
+    steps = width * np.concatenate([np.zeros((1, point.size)), np.eye(point.size)])
+    points = [*(point + steps), *(point - steps)]
+    starts = [fresh_state(_unflat(values, own)) for values in points]
+    trained = train(architecture, examples, one_step, seeds=[0] * len(points), start=starts)
+    penalties = [sum((w**2).sum() for w, _ in state.parameters) for state in starts]
+    # The mean over the one mini-batch, before its step.
+    losses = trained.history["train_loss"][0] + 3.0 / (2 * 49) * np.array(penalties)
+    up, down = losses[1 : len(steps)], losses[len(steps) + 1 :]
+    # After one step, Adam's mean of gradients is a tenth of the gradient.
+    gradient = _flat(trained.states[0].first) / (1 - 0.9)
+    np.testing.assert_allclose(gradient, (up - down) / (2 * width), rtol=0, atol=1e-8)
 
-    def loss(flat):
-        pieces = jnp.split(flat, np.cumsum(sizes)[:-1])
-        arrays = [p.reshape(1, *shape) for p, shape in zip(pieces, shapes, strict=True)]
-        layers = tuple(zip(arrays[::2], arrays[1::2], strict=True))
-        return pack_loss(layers, jnp.asarray(X)[None], jnp.asarray(stacked), 0.3, settings.loss)[0]
 
-    with jax.enable_x64(True):
-        point = _flat(parameters) + 0.05
-        gradient = np.asarray(jax.jit(jax.grad(loss))(jnp.asarray(point)))
-        step = 1e-6 * np.eye(point.size)
-        losses = jax.jit(jax.vmap(loss))
-        differences = (losses(point + step) - losses(point - step)) / 2e-6
-    np.testing.assert_allclose(gradient, differences, rtol=0, atol=1e-8)
+def _mixed(value):
+    """SplitMix64's finaliser, in Python's whole numbers."""
+    value = (value ^ value >> 30) * 0xBF58476D1CE4E5B9 % 2**64
+    value = (value ^ value >> 27) * 0x94D049BB133111EB % 2**64
+    return value ^ value >> 31
+
+
+def _shuffled(count, seed, epoch):
+    bits, order = _mixed(_mixed(seed) + epoch), list(range(count))
+    for left in range(count - 1, 0, -1):
+        bits = (bits + 0x9E3779B97F4A7C15) % 2**64
+        chosen = (_mixed(bits) >> 32) * (left + 1) >> 32
+        order[left], order[chosen] = order[chosen], order[left]
+    return np.array(order)
 
 
 def _train_in_numpy(architecture, examples, settings, seed, steps):
@@ -92,7 +113,7 @@ def _train_in_numpy(architecture, examples, settings, seed, steps):
     square = [[np.zeros_like(a) for a in layer] for layer in layers]
     step = epoch = 0
     while True:
-        order = np.random.default_rng([seed, 1, epoch]).permutation(m)
+        order = _shuffled(m, seed, epoch)
         for first in range(0, m - settings.batch_size + 1, settings.batch_size):
             if step == steps:
                 return tuple((w.T, b) for w, b in layers)
@@ -102,7 +123,7 @@ def _train_in_numpy(architecture, examples, settings, seed, steps):
                 z = activations[-1] @ w + b
                 activations.append(np.maximum(z, 0) if index < len(layers) - 1 else z)
             if settings.loss == "cross-entropy":
-                slope = softmax(activations[-1]) - _one_hot(examples.y[rows])
+                slope = softmax(activations[-1]) - _one_hot(examples.y[rows], architecture.outputs)
             else:
                 slope = 2 * (activations[-1] - examples.y[rows, None])
             slope *= weight[rows, None] / settings.batch_size
@@ -136,20 +157,45 @@ def test_a_hundred_steps_equal_an_independent_numpy_training(case):
     _close(longer.parameters[0], expected, 1e-11)
 
 
+def test_layers_and_batches_of_any_size_equal_the_numpy_training():
+    architecture = Architecture(11, (17, 9), 10)
+    rng = np.random.default_rng(2)
+    examples = Examples(rng.normal(size=(61, 11)), rng.integers(0, 10, 61), rng.uniform(1, 2, 61))
+    settings = replace(SETTINGS, batch_size=13, epochs=25)
+    trained = train(architecture, examples, settings, seeds=[3])
+    _close(trained.parameters[0], _train_in_numpy(architecture, examples, settings, 3, 100), 1e-11)
+
+
+def test_every_order_of_the_examples_is_equally_likely():
+    counts = Counter(tuple(_shuffled(4, seed=5, epoch=epoch)) for epoch in range(2400))
+    # Chi squared with 23 degrees of freedom exceeds 49.7 once in a thousand times.
+    assert sum((counts[order] - 100) ** 2 / 100 for order in permutations(range(4))) < 49.7
+
+
 @both
-def test_a_model_ends_the_same_alone_and_packed_with_others(case):
+def test_a_model_ends_with_the_same_bits_alone_and_with_others(case):
     architecture, settings, examples = CASES[case]
     widths = [(4, 3), (9, 7), (2, 2), (4, 3), (6, 5), (16, 14), (8, 6), (4, 3), (3, 1), (4, 3)]
     mixed = [replace(architecture, hidden=hidden) for hidden in widths]
     together = train(mixed, examples, settings, seeds=list(range(10)))
     alone = train(architecture, examples, settings, seeds=[7])
-    _close(together.parameters[7], alone.parameters[0], 1e-8)
+    np.testing.assert_array_equal(_flat(together.parameters[7]), _flat(alone.parameters[0]))
 
 
-def test_padding_to_a_wider_network_changes_nothing_and_stays_zero():
+def _widened(parameters, widths):
+    return tuple(
+        (
+            np.pad(weight, ((0, out - weight.shape[0]), (0, into - weight.shape[1]))),
+            np.pad(bias, (0, out - bias.shape[0])),
+        )
+        for (weight, bias), into, out in zip(parameters, widths[:-1], widths[1:], strict=True)
+    )
+
+
+def test_nodes_without_any_weights_change_nothing_and_stay_so():
     architecture, settings, examples = CASES["classifier"]
     own = initial_parameters(architecture, seed=7)
-    wide = pad(own, (5, 8, 6, 3))
+    wide = _widened(own, (5, 8, 6, 3))
     trained = train(
         [architecture, Architecture(5, (8, 6), 3)],
         examples,
@@ -158,10 +204,7 @@ def test_padding_to_a_wider_network_changes_nothing_and_stays_zero():
         start=[fresh_state(own), fresh_state(wide)],
     )
     narrow, padded = trained.parameters
-    _close(pad(narrow, (5, 8, 6, 3)), padded, 1e-9)
-    assert not padded[0][0][4:].any()
-    assert not padded[0][1][4:].any()
-    assert not padded[1][0][:, 4:].any()
+    np.testing.assert_array_equal(_flat(_widened(narrow, (5, 8, 6, 3))), _flat(padded))
 
 
 def test_models_of_different_depth_train_in_one_call():
@@ -352,9 +395,94 @@ def test_an_error_in_the_progress_callback_ends_the_run():
         train(CLASSIFIER, Examples(X, CODES), SETTINGS, seeds=list(range(9)), progress=cancel)
 
 
-def test_training_in_float64_leaves_jax_as_it_was():
-    train(CLASSIFIER, Examples(X, CODES), replace(SETTINGS, epochs=1), seeds=[0])
-    assert jnp.ones(1).dtype == jnp.float32
+def _interrupted(settings, kept, monkeypatch, **more):
+    """Train with a checkpoint, and go on from there with what it held after everyone's first turn.
+
+    Until that is put aside, no model takes a second turn.
+    """
+    monkeypatch.setattr(_running, "_SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    aside, halfway, take_turn = kept.with_suffix(".halfway"), Event(), _running.Run.take_turn
+
+    def wait_for_all(run):
+        if run.done:
+            assert halfway.wait(timeout=120)
+        take_turn(run)
+
+    def put_aside(done, epochs):
+        if not halfway.is_set():
+            shutil.copy(kept, aside)
+            halfway.set()
+
+    monkeypatch.setattr(_running.Run, "take_turn", wait_for_all)
+    trained = train(CLASSIFIER, Examples(X, CODES), settings, progress=put_aside, **more)
+    aside.replace(kept)
+    return trained
+
+
+@pytest.mark.parametrize("patience", [None, 120])
+def test_a_killed_run_goes_on_from_its_checkpoint_to_the_same_bits(tmp_path, monkeypatch, patience):
+    settings = replace(SETTINGS, epochs=200, precision="float32", patience=patience)
+    arguments = {
+        "seeds": [4, 5, 6],
+        "checkpoint": tmp_path / "run",
+        "validation": Examples(X + 1.0, CODES[::-1].copy()),
+    }
+    whole = _interrupted(settings, tmp_path / "run", monkeypatch, **arguments)
+    told = []
+    resumed = train(
+        CLASSIFIER,
+        Examples(X, CODES),
+        settings,
+        progress=lambda done, epochs: told.append(done),
+        **arguments,
+    )
+    assert 64 < told[0] < told[-1] == 200
+    for one, other in zip(whole.states, resumed.states, strict=True):
+        for part in ("parameters", "first", "second", "best"):
+            np.testing.assert_array_equal(_flat(getattr(one, part)), _flat(getattr(other, part)))
+    for figure, values in whole.history.items():
+        np.testing.assert_array_equal(values, resumed.history[figure])
+    assert whole.epochs.tolist() == resumed.epochs.tolist()
+
+
+def test_a_run_that_is_interrupted_leaves_a_checkpoint_and_a_finished_one_is_not_repeated(tmp_path):
+    def cancel(done, epochs):
+        raise KeyboardInterrupt
+
+    settings = replace(SETTINGS, epochs=100)
+    arguments = CLASSIFIER, Examples(X, CODES), settings
+    with pytest.raises(KeyboardInterrupt):
+        train(*arguments, seeds=[4], progress=cancel, checkpoint=tmp_path / "run")
+    assert (tmp_path / "run").exists()
+    finished = train(*arguments, seeds=[4], checkpoint=tmp_path / "run")
+    told = []
+    again = train(
+        *arguments, seeds=[4], checkpoint=tmp_path / "run", progress=lambda *now: told.append(now)
+    )
+    assert told == []
+    np.testing.assert_array_equal(_flat(finished.parameters[0]), _flat(again.parameters[0]))
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_checkpoint_of_another_run_is_refused_and_kept(tmp_path):
+    path = tmp_path / "run"
+    train(CLASSIFIER, Examples(X, CODES), SETTINGS, seeds=[4], checkpoint=path)
+    before = path.read_bytes()
+    for examples, settings, seeds in (
+        (Examples(X + 1e-9, CODES), SETTINGS, [4]),
+        (Examples(X, CODES), replace(SETTINGS, penalty=0.2), [4]),
+        (Examples(X, CODES), SETTINGS, [5]),
+        (Examples(X, CODES), SETTINGS, [4, 4]),
+    ):
+        with pytest.raises(UsageError, match="keeps another run"):
+            train(CLASSIFIER, examples, settings, seeds=seeds, checkpoint=path)
+    assert path.read_bytes() == before
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path):
+    (tmp_path / "run").write_bytes(b"no checkpoint")
+    with pytest.raises(NearedgeError, match="is no checkpoint of a training"):
+        train(CLASSIFIER, Examples(X, CODES), SETTINGS, seeds=[4], checkpoint=tmp_path / "run")
 
 
 @pytest.mark.parametrize(

@@ -1,235 +1,248 @@
-"""Run packs: fill them, feed the compiled program chunk by chunk, watch it, take the models out."""
+"""Run models side by side: one thread per core, each training one model after the other in turn."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from queue import SimpleQueue
+from pathlib import Path
+from queue import Empty, SimpleQueue
 from threading import Event
 
-import jax
 import numpy as np
 from jaxtyping import Float, Int
 
+from nearedge.compute import cores
 from nearedge.errors import NearedgeError
-from nearedge.models._program import State, run_epochs
-from nearedge.models.examples import padded_size
-from nearedge.models.network import Architecture, Parameters
-from nearedge.models.packed import crop, pad
+from nearedge.models import _checkpoint
+from nearedge.models._program import run_epochs
+from nearedge.models._state import State, flatten, padded, unflatten
+from nearedge.models.examples import Prepared
+from nearedge.models.network import Architecture
 from nearedge.models.settings import TrainingSettings
 
-# Shuffled orders are sent to the program in chunks of about this many rows, and 64 epochs at most:
-# large enough to cost nothing, small enough for a smooth progress bar.
-_ROWS_PER_CHUNK, _EPOCHS_PER_CHUNK = 2**21, 64
+# A model's turn takes about as many multiplications, and 64 epochs at most: long enough to cost
+# nothing, short enough for a smooth progress bar.
+_MULTIPLICATIONS_PER_TURN, _EPOCHS_PER_TURN = 2e9, 64
+
+_SECONDS_BETWEEN_CHECKPOINTS = 10.0
 
 
-@dataclass(frozen=True)
-class Model:
-    """What sets one model of a run apart from the others."""
+class Run:
+    """One model, its data, and how far it is."""
 
-    architecture: Architecture
-    seed: int
-    start: State
+    def __init__(
+        self,
+        architecture: Architecture,
+        seed: int,
+        start: State,
+        sets: Mapping[str, Prepared],
+        settings: TrainingSettings,
+        number: int,
+    ) -> None:
+        self.name = f"model {number} ({architecture}, seed {seed})"
+        dtype = np.dtype(settings.precision).type
+        self.architecture, self.seed, self.settings = architecture, seed, settings
+        self.examples = sets["train"]
+        names = [name for name in sets if name != "train"]
+        held = [sets[name] for name in names] or [
+            Prepared(*(part[:0] for part in self.examples)),
+        ]
+        # One set is taken as it is: models share it, without a copy each.
+        self.held = (
+            held[0]
+            if len(held) == 1
+            else Prepared(*(np.concatenate(parts) for parts in zip(*held, strict=True)))
+        )
+        self.ends = np.cumsum([len(sets[name].weight) for name in names], dtype=np.int64)
+        kinds = ("loss", "accuracy") if settings.loss == "cross-entropy" else ("loss",)
+        self.figures = ["train_loss", *(f"{name}_{kind}" for name in names for kind in kinds)]
+        self.network = tuple(
+            flatten(part, dtype) for part in (start.parameters, start.first, start.second)
+        )
+        self.best = flatten(start.best, dtype)
+        self.counts = np.array([start.step, start.epoch, start.waited], np.int64)
+        self.best_loss = np.array([start.best_loss], np.float64)
+        self.history = np.full((settings.epochs, len(self.figures)), np.nan)
+        self.before = int(start.epoch)
+
+    @property
+    def done(self) -> int:
+        """Epochs run here."""
+        return int(self.counts[1]) - self.before
+
+    @property
+    def finished(self) -> bool:
+        """Whether all epochs are done, or early stopping has ended the model."""
+        patience = self.settings.patience
+        return self.done >= self.settings.epochs or (
+            patience is not None and int(self.counts[2]) >= patience
+        )
+
+    def take_turn(self) -> None:
+        """Train for some epochs.
+
+        Raises
+        ------
+        NearedgeError
+            If the model diverges.
+        """
+        settings, count = self.settings, len(self.examples.weight)
+        cost = 3.0 * count * self.network[0].size
+        epochs = int(min(_EPOCHS_PER_TURN, max(1, _MULTIPLICATIONS_PER_TURN // cost)))
+        first = self.done
+        part = self.history[first : first + epochs]
+        ran = run_epochs(
+            np.array([padded(width) for width in self.architecture.widths]),
+            self.architecture.outputs,
+            self.network,
+            self.best,
+            self.counts,
+            self.best_loss,
+            *self.examples,
+            tuple(self.held),
+            self.ends,
+            self.seed,
+            min(settings.batch_size, count),
+            settings.learning_rate,
+            settings.penalty / count,
+            settings.patience or 0,
+            settings.loss == "cross-entropy",
+            part,
+        )
+        bad = np.argwhere(~np.isfinite(part[:ran]))
+        if bad.size:
+            epoch, figure = bad[0]
+            raise NearedgeError(
+                f"{self.name} diverged in epoch "
+                f"{self.before + first + epoch + 1}: its {self.figures[figure]} is "
+                f"{part[epoch, figure]}; lower the learning rate of {settings.learning_rate:g}"
+            )
+
+    def state(self) -> State:
+        """Return what to go on from."""
+        parameters, first, second, best = (
+            unflatten(flat, self.architecture) for flat in (*self.network, self.best)
+        )
+        step, epoch, waited = self.counts
+        return State(parameters, first, second, step, epoch, best, self.best_loss[0], waited)
+
+    def snapshot(self) -> _checkpoint.Snapshot:
+        """Copy all that training changes."""
+        return {
+            "network": np.stack([*self.network, self.best]),
+            "counts": self.counts.copy(),
+            "best_loss": self.best_loss.copy(),
+            "history": self.history[: self.done].copy(),
+        }
+
+    def resume(self, snapshot: _checkpoint.Snapshot) -> None:
+        """Go on from a snapshot."""
+        for target, values in zip((*self.network, self.best), snapshot["network"], strict=True):
+            target[:] = values
+        self.counts[:], self.best_loss[:] = snapshot["counts"], snapshot["best_loss"]
+        self.history[: self.done] = snapshot["history"]
 
 
-@dataclass(eq=False)
-class Pack:
-    """Models that one program trains, and how far they are."""
+class Keeper:
+    """Keeps a run on disk, or does not where there is no path."""
 
-    chosen: list[int]
-    models: list[Model]
-    state: State
-    examples: tuple[np.ndarray, np.ndarray]
-    evaluated: dict[str, tuple[np.ndarray, np.ndarray]]
-    epochs: Int[np.ndarray, " model"]
-    history: list[dict[str, np.ndarray]] = field(default_factory=list)
+    def __init__(self, runs: Sequence[Run], path: Path | None) -> None:
+        self.path, self.runs, self.word = path, runs, ""
+        if path is None:
+            return
+        arrays = [
+            array
+            for run in runs
+            for array in (*run.examples, *run.held, *run.network, run.best, run.counts)
+        ]
+        about = [(str(run.architecture), run.seed, run.ends.tolist()) for run in runs]
+        self.word = _checkpoint.fingerprint(f"{runs[0].settings} {about}", arrays)
+        for run, snapshot in zip(runs, _checkpoint.load(path, self.word), strict=False):
+            run.resume(snapshot)
+        self.snapshots = [run.snapshot() for run in runs]
+        self.saved = time.monotonic()
 
+    def note(self, number: int) -> None:
+        """Take a snapshot of a model between two turns."""
+        if self.path is not None:
+            self.snapshots[number] = self.runs[number].snapshot()
 
-def make_pack(
-    chosen: list[int],
-    models: Sequence[Model],
-    sets: Mapping[str, tuple[np.ndarray, np.ndarray]],
-    dtype: type,
-) -> Pack:
-    """Stack the chosen models, padded to the widest, with their share of the data.
-
-    `sets` maps "train" and the names of evaluated sets to prepared inputs and targets.
-    """
-    members = [models[index] for index in chosen]
-    widths = np.max([member.architecture.widths for member in members], axis=0).tolist()
-
-    def stack(*leaves):
-        stacked = np.stack(leaves)
-        return stacked.astype(np.int32 if stacked.dtype.kind == "i" else dtype)
-
-    def share(values):
-        return values[chosen] if values.ndim == 3 else values
-
-    padded = [_each_network(member.start, lambda net: pad(net, widths)) for member in members]
-    shares = {name: (share(x), share(targets)) for name, (x, targets) in sets.items()}
-    epochs = np.array([int(member.start.epoch) for member in members])
-    examples = shares.pop("train")
-    return Pack(chosen, members, jax.tree.map(stack, *padded), examples, shares, epochs)
+    def save(self, *, now: bool = False) -> None:
+        """Write the snapshots if the last time is long enough ago."""
+        if self.path is None:
+            return
+        if now or time.monotonic() - self.saved > _SECONDS_BETWEEN_CHECKPOINTS:
+            _checkpoint.save(self.path, self.word, self.snapshots)
+            self.saved = time.monotonic()
 
 
-def _each_network(state: State, change: Callable[[Parameters], Parameters]) -> State:
-    networks = ("parameters", "first", "second", "best")
-    return state._replace(**{name: change(getattr(state, name)) for name in networks})
-
-
-def run(
-    packs: Sequence[Pack],
-    settings: TrainingSettings,
-    count: int,
-    progress: Callable[[int, int], None] | None,
+def run_all(
+    runs: Sequence[Run], progress: Callable[[int, int], None] | None, checkpoint: Path | None
 ) -> None:
-    """Train packs to the end on `count` examples; their `state` and `history` hold the result.
-
-    One thread serves each pack, since JAX runs what one thread sends it one after the other.
-    """
-    events: SimpleQueue[tuple[int, int | None]] = SimpleQueue()
+    """Train all models to the end; they hold the result."""
+    keeper = Keeper(runs, checkpoint)
+    waiting: SimpleQueue[int] = SimpleQueue()
+    events: SimpleQueue[tuple[int, int] | None] = SimpleQueue()
     stop = Event()
+    for number, one in enumerate(runs):
+        if not one.finished:
+            waiting.put(number)
 
-    def serve(number: int) -> None:
+    def serve() -> None:
         try:
-            for done in _chunks(packs[number], settings, count):
-                events.put((number, done))
-                if stop.is_set():
-                    break
-        finally:
-            events.put((number, None))
-
-    done, told = dict.fromkeys(range(len(packs)), 0), 0
-    with ThreadPoolExecutor(cores()) as executor:
-        served = [executor.submit(serve, number) for number in range(len(packs))]
-        try:
-            running = len(packs)
-            while running:
-                number, epochs = events.get()
-                if epochs is None:
-                    running -= 1
-                    if served[number].exception() is not None:
-                        stop.set()
-                    continue
-                done[number] = epochs
-                if progress is not None and min(done.values()) > told:
-                    told = min(done.values())
-                    progress(told, settings.epochs)
+            while not stop.is_set():
+                try:
+                    number = waiting.get_nowait()
+                except Empty:
+                    return
+                runs[number].take_turn()
+                keeper.note(number)
+                finished = runs[number].finished
+                events.put((number, runs[0].settings.epochs if finished else runs[number].done))
+                if not finished:
+                    waiting.put(number)
         except BaseException:
             stop.set()
             raise
+        finally:
+            events.put(None)
+
+    epochs = runs[0].settings.epochs
+    done = [epochs if one.finished else one.done for one in runs]
+    told, running = min(done), min(cores(), len(runs))
+    try:
+        with ThreadPoolExecutor(running) as executor:
+            served = [executor.submit(serve) for _ in range(running)]
+            try:
+                while running:
+                    event = events.get()
+                    if event is None:
+                        running -= 1
+                        continue
+                    done[event[0]] = event[1]
+                    keeper.save()
+                    if progress is not None and min(done) > told:
+                        told = min(done)
+                        progress(told, epochs)
+            except BaseException:
+                stop.set()
+                raise
+    finally:
+        keeper.save(now=True)
     for one in served:
         one.result()
 
 
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0))
+def joined_history(runs: Sequence[Run]) -> dict[str, Float[np.ndarray, "epoch model"]]:
+    """Histories of all models, up to the last epoch that any ran."""
+    ran = max(run.done for run in runs)
+    return {
+        figure: np.stack([run.history[:ran, column] for run in runs], axis=1)
+        for column, figure in enumerate(runs[0].figures)
+    }
 
 
-def _chunks(pack: Pack, settings: TrainingSettings, count: int) -> Iterator[int]:
-    """Train a pack chunk by chunk; yields the epochs done."""
-    batch = min(settings.batch_size, count)
-    steps, slots = count // batch, padded_size(count) // batch
-    rows = slots * batch * len(pack.models)
-    chunk = max(1, min(_EPOCHS_PER_CHUNK, _ROWS_PER_CHUNK // rows))
-    begun, patience = pack.epochs, settings.patience
-    dtype = np.dtype(settings.precision).type
-
-    def send(first: int) -> tuple[State, dict[str, jax.Array]]:
-        epochs = min(chunk, settings.epochs - first)
-        orders = np.zeros((chunk, slots, len(pack.models), batch), np.int32)
-        for place, model in enumerate(pack.models):
-            for row in range(epochs):
-                # Seeded by the number of the epoch, so that a run can be continued.
-                key = [model.seed, 1, int(begun[place]) + first + row]
-                order = np.random.default_rng(key).permutation(count)[: steps * batch]
-                orders[row, :steps, place] = order.reshape(steps, batch)
-        # Set for this thread and not globally: float64 must not leak into the caller's own JAX.
-        with jax.enable_x64(settings.precision == "float64"):
-            pack.state, history = run_epochs(
-                pack.state,
-                pack.examples,
-                pack.evaluated,
-                orders,
-                np.int32(epochs),
-                np.int32(steps),
-                dtype(settings.learning_rate),
-                dtype(settings.penalty / count),
-                np.int32(patience or 0),
-                loss=settings.loss,
-                stop_early=patience is not None,
-            )
-        return pack.state, history
-
-    def settle(state: State, history: Mapping[str, jax.Array]) -> bool:
-        """Wait for a chunk and check it; return whether early stopping has ended every model."""
-        values = {key: np.asarray(value) for key, value in history.items()}
-        epochs = np.asarray(state.epoch)
-        _check_finite(pack, values, epochs, settings)
-        pack.history.append(values)
-        pack.epochs = epochs
-        return patience is not None and bool((np.asarray(state.waited) >= patience).all())
-
-    # JAX returns before a program has ended. While one chunk runs, the next is shuffled and sent
-    # after it, and only then is the first waited for: the core is never idle.
-    running = send(0)
-    for first in range(chunk, settings.epochs, chunk):
-        after = send(first)
-        if settle(*running):
-            break
-        yield first
-        running = after
-    else:
-        settle(*running)
-    yield settings.epochs
-
-
-def _check_finite(
-    pack: Pack,
-    values: Mapping[str, np.ndarray],
-    epochs: Int[np.ndarray, " model"],
-    settings: TrainingSettings,
-) -> None:
-    for place, (model, before) in enumerate(zip(pack.models, pack.epochs, strict=True)):
-        ran = int(epochs[place] - before)
-        for key, value in values.items():
-            bad = np.flatnonzero(~np.isfinite(value[:ran, place]))
-            if bad.size:
-                raise NearedgeError(
-                    f"model {pack.chosen[place]} ({model.architecture}, seed {model.seed}) "
-                    f"diverged in epoch {int(before) + int(bad[0]) + 1}: its {key} is "
-                    f"{value[bad[0], place]}; lower the learning rate of "
-                    f"{settings.learning_rate:g}"
-                )
-
-
-def joined_history(packs: Sequence[Pack]) -> dict[str, Float[np.ndarray, "epoch model"]]:
-    """Histories of all packs in the order of the models, up to the last epoch that any ran."""
-    models = sum(len(pack.chosen) for pack in packs)
-    ran = max(
-        int(after - model.start.epoch)
-        for pack in packs
-        for after, model in zip(pack.epochs, pack.models, strict=True)
-    )
-    joined = {}
-    for key in packs[0].history[0]:
-        joined[key] = np.full((ran, models), np.nan)
-        for pack in packs:
-            values = np.concatenate([part[key] for part in pack.history])[:ran]
-            joined[key][: len(values), pack.chosen] = values
-    return joined
-
-
-def final_states(packs: Sequence[Pack]) -> tuple[State, ...]:
-    """State of every model, cropped to its own architecture, in the order of the models."""
-    states: dict[int, State] = {}
-    for pack in packs:
-        stacked = jax.device_get(pack.state)
-        for place, (index, model) in enumerate(zip(pack.chosen, pack.models, strict=True)):
-            one = jax.tree.map(lambda leaf, place=place: leaf[place].copy(), stacked)
-            architecture = model.architecture
-            states[index] = _each_network(one, lambda net, a=architecture: crop(net, a))
-    return tuple(states[index] for index in sorted(states))
+def epochs_of(runs: Sequence[Run]) -> Int[np.ndarray, " model"]:
+    """Epochs that each model has been trained in all."""
+    return np.array([int(run.counts[1]) for run in runs])

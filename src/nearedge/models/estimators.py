@@ -53,7 +53,7 @@ class _SpectrumEstimator(BaseEstimator):
         groups: Any,
         progress: Progress | None,
     ) -> tuple[Parameters, Preprocessing]:
-        # JAX takes a second to import, and only training needs it.
+        # Numba takes half a second to import, and only training needs it.
         from nearedge.models.training import fresh_state, train
 
         settings = TrainingSettings(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Real
 
 from nearedge.errors import NearedgeError, UsageError
+from nearedge.models._state import padded
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,24 +38,29 @@ class Examples:
     weight: Float[np.ndarray, "*rows"] | None = None
 
 
-def padded_size(count: int) -> int:
-    """Round a number of examples up, by a quarter at most.
+class Prepared(NamedTuple):
+    """Examples as the program takes them: flat arrays, after the model axis if there is one.
 
-    Programs are compiled for one shape. With a few shapes in place of any, the folds of a
-    cross-validation share one program although their sizes differ by one or two.
-
-    Examples
-    --------
-    >>> [padded_size(count) for count in (3, 30, 4800, 6000)]
-    [3, 32, 5120, 6144]
+    Attributes
+    ----------
+    x, targets
+        Rows padded to whole registers.
+    weight
+        Sample weight of every row, on average 1.
     """
-    step = max(1, 2 ** (count.bit_length() - 3))
-    return -(-count // step) * step
+
+    x: Float[np.ndarray, "*model flat"]
+    targets: Float[np.ndarray, "*model flat"]
+    weight: Float[np.ndarray, "*model row"]
+
+    def of(self, model: int) -> Prepared:
+        """Select the share of one model."""
+        return Prepared(*(part[model] for part in self)) if self.weight.ndim == 2 else self
 
 
 def prepare(
     examples: Examples, inputs: int, outputs: int, loss: str, dtype: type, name: str
-) -> tuple[np.ndarray, np.ndarray]:
+) -> Prepared:
     """Check examples and lay them out for training.
 
     Parameters
@@ -71,9 +78,7 @@ def prepare(
 
     Returns
     -------
-    (x, targets)
-        Rows padded to `padded_size`; `targets` has one column per output and, last, the sample
-        weight, which averages 1 over the given rows and is 0 in the padding.
+    Prepared
 
     Raises
     ------
@@ -113,9 +118,16 @@ def prepare(
     if (weight < 0).any() or (total <= 0).any():
         raise UsageError(f"{name} weights must not be negative, and not all of them zero")
     weight = weight * rows[-1] / total
-    padding = [(0, 0)] * (x.ndim - 2) + [(0, padded_size(rows[-1]) - rows[-1]), (0, 0)]
-    stacked = np.concatenate([targets, weight[..., None]], axis=-1)
-    return np.pad(x, padding).astype(dtype), np.pad(stacked, padding).astype(dtype)
+    return Prepared(_padded(x, dtype), _padded(targets, dtype), weight.astype(dtype))
+
+
+def _padded(
+    values: Real[np.ndarray, "*rows column"], dtype: type
+) -> Float[np.ndarray, "*model flat"]:
+    *models, _, columns = values.shape
+    wide = np.zeros((*values.shape[:-1], padded(columns)), dtype)
+    wide[..., :columns] = values
+    return wide.reshape(*models, -1)
 
 
 def _codes_to_targets(
@@ -133,4 +145,5 @@ def _codes_to_targets(
             f"{name} targets of a classifier must be class codes (integers) or probabilities that "
             "sum to 1 over the last axis"
         )
-    return y
+    # To the last digit, which the loss relies on.
+    return y / y.sum(axis=-1, keepdims=True)

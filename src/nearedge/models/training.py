@@ -1,29 +1,23 @@
 """Train many models side by side: an ensemble, a sweep over widths, several splits.
 
-Models are packed (see `packed`) and every pack is trained by one compiled program. There are as
-many packs as cores can serve, and they run at the same time.
+One compiled program (see `_program`) trains models of any widths and depths, on all cores.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from pathlib import Path
 
-import jax
 import numpy as np
 from jaxtyping import Float, Int
 
 from nearedge.errors import UsageError
-from nearedge.models._program import State
-from nearedge.models._running import Model, cores, final_states, joined_history, make_pack, run
+from nearedge.models._running import Run, epochs_of, joined_history, run_all
+from nearedge.models._state import State, same_widths
 from nearedge.models.examples import Examples, prepare
 from nearedge.models.network import Architecture, Parameters, initial_parameters
 from nearedge.models.settings import TrainingSettings
-
-# A smaller pack takes nearly as long as this one, since the cost of a step is then its number of
-# operations.
-_MODELS_PER_CORE = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,8 +54,8 @@ def fresh_state(parameters: Parameters) -> State:
     >>> int(state.epoch), float(state.best_loss)
     (0, inf)
     """
-    zero = jax.tree.map(np.zeros_like, parameters)
-    none = np.int32(0)
+    zero = tuple((np.zeros_like(weight), np.zeros_like(bias)) for weight, bias in parameters)
+    none = np.int64(0)
     return State(parameters, zero, zero, none, none, parameters, np.float64(np.inf), none)
 
 
@@ -75,12 +69,12 @@ def train(
     monitor: Mapping[str, Examples] | None = None,
     start: Sequence[State] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    checkpoint: Path | None = None,
 ) -> Trained:
     """Train one model per seed, all side by side.
 
     The result is the same, bit for bit, every time on one machine. A model's initial weights and
-    shuffling depend on its own seed alone: trained by itself or packed with others it ends the
-    same, but for rounding.
+    shuffling depend on its own seed alone: trained by itself or with others it ends the same.
 
     Parameters
     ----------
@@ -100,7 +94,10 @@ def train(
         States of an earlier run, or `fresh_state` of given parameters. 60 epochs and 40 more from
         their states give what 100 epochs give.
     progress
-        Called with the epochs done and the epochs in all, several times a second.
+        Called with the epochs done by every model and the epochs in all, several times a second.
+    checkpoint
+        A file in which the run is kept every ten seconds and at its end. Where it exists, the same
+        call goes on from it, and ends with the bits of a run in one piece.
 
     Returns
     -------
@@ -109,7 +106,7 @@ def train(
     Raises
     ------
     UsageError
-        If arguments do not fit together.
+        If arguments do not fit together, or the checkpoint is one of another run.
     NearedgeError
         If data are not finite, or a model diverges.
 
@@ -142,21 +139,31 @@ def train(
         name: prepare(part, inputs, outputs, settings.loss, dtype, name)
         for name, part in {"train": examples, **evaluated}.items()
     }
-    for name, (x, _) in ready.items():
-        if x.ndim == 3 and len(x) != len(models):
+    for name, part in ready.items():
+        if part.weight.ndim == 2 and len(part.weight) != len(models):
             raise UsageError(
-                f"{name} examples are given for {len(x)} models, but there are {len(models)} seeds"
+                f"{name} examples are given for {len(part.weight)} models, but there are "
+                f"{len(models)} seeds"
             )
     if start is None:
         start = [fresh_state(initial_parameters(a, s)) for a, s in zip(models, seeds, strict=True)]
-    members = [Model(a, int(s), state) for a, s, state in zip(models, seeds, start, strict=True)]
-    packs = [make_pack(chosen, members, ready, dtype) for chosen in _split(models)]
-    run(packs, settings, examples.x.shape[-2], progress)
-    states = final_states(packs)
+    runs = [
+        Run(
+            architecture,
+            int(seed),
+            state,
+            {name: part.of(number) for name, part in ready.items()},
+            settings,
+            number,
+        )
+        for number, (architecture, seed, state) in enumerate(zip(models, seeds, start, strict=True))
+    ]
+    run_all(runs, progress, checkpoint)
+    states = tuple(run.state() for run in runs)
     return Trained(
         tuple(s.parameters if settings.patience is None else s.best for s in states),
-        np.array([int(state.epoch) for state in states]),
-        joined_history(packs),
+        epochs_of(runs),
+        joined_history(runs),
         states,
     )
 
@@ -181,21 +188,12 @@ def _models(
             f"{', '.join(str(architecture) for architecture in architectures)}"
         )
     if start is not None:
-        found = [[weight.shape[::-1] for weight, _ in state.parameters] for state in start]
-        if found != [list(pairwise(a.widths)) for a in architectures]:
+        same = len(start) == len(architectures) and all(
+            same_widths(state, a) for state, a in zip(start, architectures, strict=True)
+        )
+        if not same:
             raise UsageError(
                 "the states to start from do not have the architectures "
                 f"{', '.join(str(architecture) for architecture in architectures)}"
             )
     return tuple(architectures)
-
-
-def _split(models: Sequence[Architecture]) -> list[list[int]]:
-    """Share the models out to packs: equal depth within a pack, similar widths, equal numbers."""
-    packs = []
-    for depth in sorted({len(model.hidden) for model in models}):
-        alike = [index for index, model in enumerate(models) if len(model.hidden) == depth]
-        alike.sort(key=lambda index: models[index].hidden)
-        parts = min(cores(), -(-len(alike) // _MODELS_PER_CORE))
-        packs += [part.tolist() for part in np.array_split(alike, parts)]
-    return packs

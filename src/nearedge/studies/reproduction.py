@@ -50,7 +50,7 @@ PAPER_RESULTS = {
 Answers = dict[str, np.ndarray]
 """Answers (test,) of the classical baselines, by name."""
 
-_VERSIONED = ("jax", "numpy", "scikit-learn", "xarray", "zarr")
+_VERSIONED = ("numba", "numpy", "scikit-learn", "xarray", "zarr")
 
 
 def reproduce(

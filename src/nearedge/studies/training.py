@@ -95,7 +95,7 @@ def train_model(
         "bands": class_bands(sites.intensity, sites.environment, sites.labels),
         "trained_broadening_eV": DEFAULT.augmentation.broadening_eV if DEFAULT.augmentation else 0,
         "held_out": assessment.figures,
-        "versions": {name: version(name) for name in ("nearedge", "jax", "numpy")},
+        "versions": {name: version(name) for name in ("nearedge", "numba", "numpy")},
         "coverage_kind": calibration.statements.coverage_kind(DEFAULT_COVERAGE),
         "seed": seed,
     }
