@@ -41,10 +41,10 @@ def figure_trust(trust: Trust, coverage: float) -> Figure:
         over groups in panel b.
     """
     figure = new_figure(DOUBLE_COLUMN_mm, 132.0)
-    places = [(15.0, 8.0), (104.0, 8.0), (15.0, 74.0), (104.0, 74.0)]
+    places = [(15.0, 8.0, 66.0), (107.0, 8.0, 54.0), (15.0, 74.0, 66.0), (107.0, 74.0, 66.0)]
     draw = (_reliability, _coverage, _abstaining, _errors)
     for letter, place, panel in zip("abcd", places, draw, strict=True):
-        axes = add_axes(figure, *place, 66.0, 46.0)
+        axes = add_axes(figure, *place, 46.0)
         panel(axes, trust, coverage)
         panel_letter(axes, letter)
     return figure
