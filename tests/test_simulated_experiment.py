@@ -11,26 +11,12 @@ from scipy.stats import binom
 
 from nearedge.data import embedded_library
 from nearedge.library import open_library
-from nearedge.mixtures import Sites, group_folds, load_sites
+from nearedge.mixtures import Sites, load_sites
 from nearedge.models import Model
-from nearedge.models.method import (
-    DEFAULT,
-    Method,
-    fit_classifier,
-    fit_composition,
-    fit_regressor,
-)
+from nearedge.models.method import DEFAULT, Method, fit_classifier, fit_regressor
 from nearedge.predict import predict_files
 from nearedge.spectra import alignment_reference, broaden
-from nearedge.uncertainty import (
-    Calibration,
-    answer_out_of_fold,
-    fit_detector,
-    fit_distance,
-    fit_statements,
-    seen_spectra,
-    to_attachment,
-)
+from nearedge.uncertainty import answer_out_of_fold, calibrate, to_attachment
 
 pytestmark = pytest.mark.slow
 
@@ -41,8 +27,6 @@ SMALL = replace(
     regressor={**_SETTINGS, "epochs": 60, "batch_size": 256, "penalty": 1000.0},
     classifier_mixtures=1500,
     regressor_mixtures=2000,
-    composition=replace(DEFAULT.composition, epochs=10),
-    composition_mixtures=1000,
 )
 EXPERIMENTS = 60
 NOMINAL_EV = 530.0
@@ -61,19 +45,14 @@ def _some(sites: Sites, kept: np.ndarray) -> Sites:
 
 def _model(method: Method, sites: Sites, reference: dict) -> Model:
     everything = np.arange(len(sites.group))
-    classifier = fit_classifier(method, sites, everything, 0).ensemble_
-    calibration = Calibration(
-        fit_statements(answer_out_of_fold(method, sites, 0, folds=group_folds(sites.group, 4, 0))),
-        fit_distance(sites.intensity),
-        fit_detector(seen_spectra(method, sites, everything, 0), classifier, method.grid),
-    )
+    known = answer_out_of_fold(method, sites, 0)
     info = {"absorber": "O", "edge": "K", "grid": asdict(method.grid), "reference": reference}
+    classifier = fit_classifier(method, sites, everything, 0).ensemble_
     return Model(
         classifier,
         fit_regressor(method, sites, everything, 0).ensemble_,
         info,
-        composition=fit_composition(method, sites, everything, 0),
-        calibration=to_attachment(calibration),
+        calibration=to_attachment(calibrate(method, sites, known, classifier, 0)),
     )
 
 
