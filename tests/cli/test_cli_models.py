@@ -10,7 +10,7 @@ import pytest
 
 from nearedge.data import embedded_library
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "spectra" / "xmu.dat"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "spectra" / "site.dat"
 
 
 def test_text_of_a_prediction_starts_with_the_number(nearedge) -> None:

@@ -16,7 +16,7 @@ from nearedge.cli.predictions import CsvWriter, JsonWriter, TextWriter
 from nearedge.predict import Prediction
 from nearedge.series import COLUMNS, Record
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "spectra" / "xmu.dat"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "spectra" / "site.dat"
 CUT = "1 2\n2 3\n3\n"
 
 WARNING = "the spectrum is unlike the library"

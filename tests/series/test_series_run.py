@@ -47,7 +47,7 @@ def test_every_answer_is_that_of_the_spectrum_alone(scans: Path) -> None:
         if record.prediction.status == "error":
             continue
         [alone] = predict(read_spectra(record.prediction.file), model)
-        assert alone.coordination == pytest.approx(record.prediction.coordination)
+        assert alone.coordination["mean"] == pytest.approx(record.prediction.coordination["mean"])
         assert alone.environment is not None
         assert record.prediction.environment is not None
         assert alone.environment["label"] == record.prediction.environment["label"]
@@ -113,7 +113,9 @@ def test_workers_give_the_same_answers_in_the_same_order(scans: Path, monkeypatc
     got = [document(record) for record in everything(find_files([scans]))]
     assert [d["file"] for d in got] == [d["file"] for d in expected]
     for one, other in zip(got, expected, strict=True):
-        assert one["coordination"] == pytest.approx(other["coordination"])
+        assert one["status"] == other["status"]
+        if one["coordination"]:
+            assert one["coordination"]["mean"] == pytest.approx(other["coordination"]["mean"])
 
 
 @pytest.mark.slow

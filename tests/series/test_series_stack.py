@@ -102,7 +102,9 @@ def test_a_stack_that_was_interrupted_keeps_its_shift_and_goes_on(
     for one, other in zip(records, expected, strict=True):
         assert one.prediction.status == other.prediction.status
         if one.prediction.coordination is not None and other.prediction.coordination is not None:
-            assert one.prediction.coordination == pytest.approx(other.prediction.coordination)
+            assert one.prediction.coordination["mean"] == pytest.approx(
+                other.prediction.coordination["mean"]
+            )
 
 
 @pytest.mark.slow

@@ -9,15 +9,20 @@ DEFAULT_MODEL = "default"
 _HERE = Path(__file__).parent
 
 
-def embedded_library() -> Path:
-    """Path of the library that the package ships.
+def embedded_library(engine: str = "gpaw") -> Path:
+    """Path of a library that the package ships.
+
+    Parameters
+    ----------
+    engine
+        ``"gpaw"``, which the model in the package is trained on, or ``"feff"``.
 
     Examples
     --------
     >>> embedded_library().name
-    'li3feo35-feff.zarr.zip'
+    'li3feo35-gpaw.zarr.zip'
     """
-    return _HERE / "li3feo35-feff.zarr.zip"
+    return _HERE / f"li3feo35-{engine}.zarr.zip"
 
 
 def model_folder(name: str) -> Path:
