@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import replace
 
@@ -202,7 +203,8 @@ def test_overlapping_atoms_are_named_with_their_distance(moved, tmp_path):
 @pytest.mark.slow
 def test_timeout_is_named_with_its_stage(tmp_path):
     message = failure(replace(SMALL, timeout_s=0.01), MOLECULE, 1, tmp_path)
-    assert "stage 'rdinp' failed: timed out" in message
+    # A quick machine ends the first stage within the hundredth of a second.
+    assert re.search(r"stage '(rdinp|atomic|pot)' failed: timed out", message)
     assert message.endswith("raise timeout_s")
 
 
