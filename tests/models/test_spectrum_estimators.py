@@ -14,6 +14,8 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from nearedge.errors import NearedgeError, UsageError
 from nearedge.models import (
+    KernelSpectrumClassifier,
+    KernelSpectrumRegressor,
     SpectrumClassifier,
     SpectrumRegressor,
     classifier_baselines,
@@ -63,6 +65,8 @@ def _checks():
     estimators = (
         SpectrumClassifier(epochs=100),
         SpectrumRegressor(epochs=300, batch_size=32, learning_rate=0.01),
+        KernelSpectrumClassifier(normalise="none"),
+        KernelSpectrumRegressor(normalise="none"),
     )
     checks: Any = chain(*(estimator_checks_generator(each, mark=None) for each in estimators))
     for instance, check in checks:
