@@ -68,12 +68,18 @@ class KernelSpectrumClassifier(ClassifierMixin, _KernelEstimator):
         check_classification_targets(y)
         weight = None
         if sample_weight is not None:
-            weight = _check_sample_weight(sample_weight, X, np.float64, ensure_non_negative=True)
+            weight = _check_sample_weight(
+                sample_weight, X, dtype=np.float64, ensure_non_negative=True
+            )
         self.classes_, codes = np.unique(y, return_inverse=True)
+        kept = np.ones(len(X), bool) if weight is None else weight > 0
         settings = KernelSettings(self.window, self.width, self.radial, normalise=self.normalise)
-        target = np.eye(len(self.classes_))[codes]
         self.model_: KernelClassifier = fit_kernel_classifier(
-            X, target, self.classes_, settings, weight
+            X[kept],
+            np.eye(len(self.classes_))[codes[kept]],
+            self.classes_,
+            settings,
+            None if weight is None else weight[kept],
         )
         return self
 
@@ -124,7 +130,9 @@ class KernelSpectrumRegressor(RegressorMixin, _KernelEstimator):
         X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True)
         weight = np.ones(len(X))
         if sample_weight is not None:
-            weight = _check_sample_weight(sample_weight, X, np.float64, ensure_non_negative=True)
+            weight = _check_sample_weight(
+                sample_weight, X, dtype=np.float64, ensure_non_negative=True
+            )
         settings = KernelSettings(
             self.window, self.width, self.radial, self.linear, self.noise, self.normalise
         )
