@@ -91,7 +91,7 @@ def quick_xspectra() -> XSpectra:
 
 # Engines that need a program which is not installed are tried with a stand-in for it.
 def needs_gpaw() -> None:
-    """`make test-all` does not install GPAW, so its absence is no failure under CI either."""
+    """Skip where GPAW is not installed; it is optional, so under CI too."""
     try:
         Gpaw().version()
     except EngineError as error:
