@@ -60,13 +60,17 @@ class Method:
         used = self.augmentation if share is None else replace(self.augmentation, share=share)
         return used.apply(intensity, self.grid, seed)
 
+    @property
+    def near_edge_points(self) -> tuple[int, int]:
+        """First point of the near edge on the grid, and the one after its last."""
+        low, high = self.near_edge_eV
+        first = round((low - self.grid.start_eV) / self.grid.step_eV)
+        stop = round((high - self.grid.start_eV) / self.grid.step_eV) + 1
+        return max(0, first), min(self.grid.points, stop)
+
     def near_edge(self, settings: KernelSettings) -> KernelSettings:
         """Settings with the near edge as their window."""
-        low, high = self.near_edge_eV
-        step = self.grid.step_eV
-        first = max(0, round((low - self.grid.start_eV) / step))
-        stop = min(self.grid.points, round((high - self.grid.start_eV) / step) + 1)
-        return replace(settings, window=(first, stop))
+        return replace(settings, window=self.near_edge_points)
 
 
 DEFAULT = Method(
