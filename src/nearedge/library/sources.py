@@ -15,6 +15,9 @@ from nearedge.library.recipe import CellRecipe, Recipe
 if TYPE_CHECKING:
     from ase import Atoms
 
+CHOSEN = "chosen_sites"
+"""Entry of a structure's ``info``: the absorbers that the recipe wants, where not all."""
+
 Progress = Callable[[str, int, int], None]
 """Called with (what is being done, done, in all)."""
 
@@ -53,6 +56,9 @@ def recipe_structures(
         for number, frame in enumerate(read_structures(path)):
             frame.info["trajectory_id"] = entry.trajectory
             frame.info.setdefault("snapshot_id", number)
+            frame.info.pop(CHOSEN, None)
+            if entry.sites is not None:
+                frame.info[CHOSEN] = entry.sites
             structures.append(_named(frame, path))
     jobs = [(cell, seed, work / "structures") for cell in recipe.cells for seed in cell.seeds]
     trajectories: dict[tuple[str, int], Path] = {}
