@@ -11,7 +11,7 @@ from nearedge.environments.neighbours import (
 )
 from nearedge.environments.polyhedra import POLYHEDRA, nearest_polyhedron, shape_measures
 from nearedge.environments.ratio import Ratio, overall_ratio
-from nearedge.environments.scheme import Dimer, LabelScheme, SiteClass, load_scheme
+from nearedge.environments.scheme import Dimer, LabelScheme, SiteClass, load_scheme, scheme_for
 from nearedge.environments.targets import Target
 
 __all__ = [
@@ -30,5 +30,6 @@ __all__ = [
     "neighbours_by_gap",
     "neighbours_within",
     "overall_ratio",
+    "scheme_for",
     "shape_measures",
 ]

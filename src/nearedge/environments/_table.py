@@ -139,7 +139,8 @@ def target(value: Any) -> Target | None:
     for key in ("elements", "structures"):
         if not isinstance(value.get(key, {}), Mapping):
             raise UsageError(
-                f"label scheme: target.{key} must be a table of oxidation states, got {value[key]!r}"
+                f"label scheme: target.{key} must be a table of oxidation states, got "
+                f"{value[key]!r}"
             )
     text(value["quantity"], "target.quantity")
     return Target(**value)

@@ -207,14 +207,14 @@ def load_scheme(path_or_name: str | os.PathLike[str]) -> LabelScheme:
     if given.endswith(".toml") or os.path.dirname(given):
         source: Any = Path(given)
     else:
-        folder = resources.files("nearedge.environments") / "schemes"
-        names = sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.is_file())
-        if given not in names:
+        built_in = _built_in()
+        if given not in built_in:
             raise UsageError(
-                f"no built-in label scheme is called {given!r}{table.did_you_mean(given, names)}; "
-                f"built in: {', '.join(names)}; the path of a file ends in .toml"
+                f"no built-in label scheme is called {given!r}"
+                f"{table.did_you_mean(given, built_in)}; "
+                f"built in: {', '.join(built_in)}; the path of a file ends in .toml"
             )
-        source = folder / f"{given}.toml"
+        source = built_in[given]
     try:
         return LabelScheme.from_dict(tomllib.loads(source.read_text(encoding="utf-8")))
     except OSError as error:
@@ -227,6 +227,44 @@ def load_scheme(path_or_name: str | os.PathLike[str]) -> LabelScheme:
         raise UsageError(f"{source}: not valid TOML ({error}); correct the file") from error
     except UsageError as error:
         raise UsageError(f"{source}: {error}") from error
+
+
+def scheme_for(absorber: str, path_or_name: str | os.PathLike[str] | None = None) -> LabelScheme:
+    """Read a label scheme for an absorber; by default the built-in one, where there is just one.
+
+    Raises
+    ------
+    UsageError
+        If the scheme is for another absorber, or none is given and there is not one to take.
+
+    Examples
+    --------
+    >>> scheme_for("O").name
+    'li3feo35_oxygen'
+    """
+    if path_or_name is None:
+        schemes = [load_scheme(name) for name in _built_in()]
+        fitting = [scheme for scheme in schemes if scheme.absorber == absorber]
+        if len(fitting) != 1:
+            raise UsageError(
+                f"--absorber {absorber}: {len(fitting)} built-in label schemes label it; give "
+                f"a --scheme (nearedge init writes one from a structure)"
+            )
+        return fitting[0]
+    scheme = load_scheme(path_or_name)
+    if scheme.absorber != absorber:
+        raise UsageError(
+            f"--absorber {absorber}: the scheme {scheme.name!r} labels {scheme.absorber} sites; "
+            f"give another --absorber or --scheme"
+        )
+    return scheme
+
+
+def _built_in() -> dict[str, Any]:
+    """Files of the schemes in the package, by name."""
+    folder = resources.files("nearedge.environments") / "schemes"
+    files = sorted((file for file in folder.iterdir() if file.is_file()), key=lambda f: f.name)
+    return {file.name.removesuffix(".toml"): file for file in files}
 
 
 def _problem(scheme: LabelScheme) -> str | None:
