@@ -246,9 +246,10 @@ def scheme_for(absorber: str, path_or_name: str | os.PathLike[str] | None = None
         schemes = [load_scheme(name) for name in _built_in()]
         fitting = [scheme for scheme in schemes if scheme.absorber == absorber]
         if len(fitting) != 1:
+            known = ", ".join(f"{scheme.name} for {scheme.absorber}" for scheme in schemes)
             raise UsageError(
-                f"--absorber {absorber}: {len(fitting)} built-in label schemes label it; give "
-                f"a --scheme (nearedge init writes one from a structure)"
+                f"--absorber {absorber}: {len(fitting) or 'no'} built-in label schemes are for it "
+                f"({known}); give a --scheme (nearedge init writes one from a structure)"
             )
         return fitting[0]
     scheme = load_scheme(path_or_name)

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nearedge.library.beginning import write_recipe
     from nearedge.library.blocks import Block, shuffled_blocks
     from nearedge.library.build import BuildReport, build_library
     from nearedge.library.folders import ImportReport, import_folder
@@ -33,6 +34,7 @@ _HOMES = {
     "relabel_library": "relabelling",
     "shuffled_blocks": "blocks",
     "write_library": "store",
+    "write_recipe": "beginning",
 }
 
 __all__ = [
@@ -52,6 +54,7 @@ __all__ = [
     "relabel_library",
     "shuffled_blocks",
     "write_library",
+    "write_recipe",
 ]
 
 
