@@ -396,7 +396,14 @@ def reproduce(
 
 
 @app.command
-def train(library: Path, *, out: Path, seed: int = 0, output: Output = _PLAIN) -> None:
+def train(
+    library: Path,
+    *,
+    out: Path,
+    seed: int = 0,
+    window: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
+    output: Output = _PLAIN,
+) -> None:
     """Assess nearedge's method on a library, train it on all sites, and save the model.
 
     Parameters
@@ -407,13 +414,22 @@ def train(library: Path, *, out: Path, seed: int = 0, output: Output = _PLAIN) -
         Folder of the model.
     seed
         The same seed gives the same model.
+    window
+        First and last energy that the model looks at, in eV: "-5:25" if not given.
     """
     from nearedge.cli.show import print_json, progress_bar
     from nearedge.compute import local_executor
     from nearedge.studies.training import train_model
 
     with local_executor() as executor, progress_bar() as progress:
-        info = train_model(library, out, seed=seed, executor=executor, progress=progress)
+        info = train_model(
+            library,
+            out,
+            seed=seed,
+            window_eV=None if window is None else _windows(window, one=True)[0],
+            executor=executor,
+            progress=progress,
+        )
     if output.json:
         print_json(info)
         return
@@ -428,6 +444,7 @@ def assess(
     group_by: Literal["trajectory", "atom", "structure"] | None = None,
     folds: int | None = None,
     seed: int = 0,
+    window: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
     out: Path | None = None,
     output: Output = _PLAIN,
 ) -> None:
@@ -443,10 +460,13 @@ def assess(
         Number of folds; 5, or the number of groups if that is less.
     seed
         Of the folds and the training.
+    window
+        First and last energy that the method looks at, in eV: "-5:25" if not given. Several, as in
+        "-5:25,-1.2:11.5", are compared on the same folds.
     out
         Folder for assessment.json, the figures and report.html.
     """
-    from nearedge.cli.show import print_json, progress_bar
+    from nearedge.cli.show import print_json, print_table, progress_bar
     from nearedge.compute import local_executor
     from nearedge.studies import assess as run
 
@@ -456,6 +476,7 @@ def assess(
             group_by=group_by,
             folds=folds,
             seed=seed,
+            windows=() if window is None else _windows(window),
             out=out,
             executor=executor,
             progress=progress,
@@ -464,6 +485,22 @@ def assess(
         print_json(result)
         return
     _show_assessment(result)
+    if "windows" in result:
+        rows = [
+            [
+                ":".join(f"{end:g}" for end in one["window_eV"]),
+                f"{one['sites_test']:.1%}",
+                f"{one['macro_f1']:.3f}",
+                f"{one['mean_set_size']:.2f}",
+                f"{one['mse_test']:.4f}",
+            ]
+            for one in result["windows"]
+        ]
+        print_table(
+            "Windows, on the same folds",
+            ["window, eV", "accuracy", "macro-F1", "mean set", "coordination MSE"],
+            rows,
+        )
 
 
 def _show_assessment(result: dict[str, Any]) -> None:
