@@ -62,6 +62,12 @@ class Method:
     composition_sizes: tuple[int, int] = (1, 70)
     augmentation: Augmentation | None = None
 
+    def within(self, window_eV: tuple[float, float]) -> Method:
+        """Return the same method on another energy window, with points as far apart."""
+        first, last = window_eV
+        points = max(2, round((last - first) / self.grid.step_eV) + 1)
+        return replace(self, grid=EnergyGrid(float(first), float(last), points))
+
     def change(
         self, intensity: Float[np.ndarray, "n energy"], seed: int, share: float | None = None
     ) -> Float[np.ndarray, "n energy"]:

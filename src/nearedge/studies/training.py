@@ -16,9 +16,9 @@ from nearedge.library import library_info, open_library
 from nearedge.mixtures import load_sites
 from nearedge.models import save_model
 from nearedge.models.bands import class_bands
-from nearedge.models.method import DEFAULT, fit_classifier, fit_composition, fit_regressor
+from nearedge.models.method import fit_classifier, fit_composition, fit_regressor
 from nearedge.spectra import alignment_reference
-from nearedge.studies.assessment import assess_library
+from nearedge.studies.assessment import assess_library, method_for
 from nearedge.uncertainty import DEFAULT_COVERAGE, NOVELTY_LEVEL, calibrate, to_attachment
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def train_model(
     out: str | os.PathLike[str],
     *,
     seed: int = 0,
+    window_eV: tuple[float, float] | None = None,
     executor: Executor | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> dict[str, Any]:
@@ -46,6 +47,8 @@ def train_model(
         Folder of the model; a model that stands there is replaced when the new one is complete.
     seed
         Of folds, mixtures and training.
+    window_eV
+        First and last energy that the model looks at; the method's own if not given.
     executor
         Tunes the baselines side by side; one after the other without.
     progress
@@ -57,19 +60,23 @@ def train_model(
         What is saved beside the weights: grid, classes, library, held-out figures, versions.
     """
     library = open_library(library_path).load()
-    assessment = assess_library(library, seed=seed, executor=executor, progress=progress)
-    sites = load_sites(library, DEFAULT.grid)
+    method = method_for(library, window_eV)
+    assessment = assess_library(
+        library, seed=seed, window_eV=window_eV, executor=executor, progress=progress
+    )
+    sites = load_sites(library, method.grid)
     everything = np.arange(len(sites.group))
-    classifier = fit_classifier(DEFAULT, sites, everything, seed)
-    regressor = fit_regressor(DEFAULT, sites, everything, seed)
-    composition = fit_composition(DEFAULT, sites, everything, seed)
-    calibration = calibrate(DEFAULT, sites, assessment.known, classifier.ensemble_, seed)
+    classifier = fit_classifier(method, sites, everything, seed)
+    regressor = fit_regressor(method, sites, everything, seed)
+    composition = fit_composition(method, sites, everything, seed)
+    calibration = calibrate(method, sites, assessment.known, classifier.ensemble_, seed)
     summary = library_info(library_path)
     info = {
         "absorber": library["absorber"].attrs["labels"][0],
         "edge": library["edge"].attrs["labels"][0],
-        "grid": asdict(DEFAULT.grid),
+        "grid": asdict(method.grid),
         "classes": list(sites.labels),
+        "label_scheme": library.attrs["label_scheme"],
         "library": {
             key: summary[key]
             for key in (
@@ -84,7 +91,11 @@ def train_model(
                 "licence",
             )
         }
-        | {"hash": library_hash(library)},
+        | {
+            "hash": library_hash(library),
+            # Of what the regressor learns, which a scheme may have replaced.
+            "mean_coordination": float(sites.coordination.mean()),
+        },
         "reference": alignment_reference(
             library["energy"].values.astype(float),
             library["intensity"].values.astype(float),
@@ -93,7 +104,7 @@ def train_model(
             seed,
         ),
         "bands": class_bands(sites.intensity, sites.environment, sites.labels),
-        "trained_broadening_eV": DEFAULT.augmentation.broadening_eV if DEFAULT.augmentation else 0,
+        "trained_broadening_eV": method.augmentation.broadening_eV if method.augmentation else 0,
         "held_out": assessment.figures,
         "versions": {name: version(name) for name in ("nearedge", "numba", "numpy")},
         "coverage_kind": calibration.statements.coverage_kind(DEFAULT_COVERAGE),
