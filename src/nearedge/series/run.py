@@ -200,7 +200,7 @@ def _in_order(
                 break
             future = None
             if executor is not None and not isinstance(step, _Replay):
-                future = executor.submit(predict_step, step, model, options, shifts.table)
+                future = executor.submit(_in_worker, step, model, options, shifts.table)
             ahead.append((step, future))
             running += 1
         if not ahead:
@@ -234,10 +234,20 @@ def _read_back(results: Results, path: str) -> Iterator[list[Record]]:
         yield block
 
 
+def _in_worker(
+    step: _Step, model: str, options: Options, shifts: Mapping[str | None, Any]
+) -> list[Record]:
+    """Predict in a process that has one core: more threads would only wait for each other."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        return predict_step(step, model, options, shifts)
+
+
 def predict_step(
     step: _Step, model: str, options: Options, shifts: Mapping[str | None, Any]
 ) -> list[Record]:
-    """Predict some spectra, read before or here; what a worker process does."""
+    """Predict some spectra, read before or here."""
     if isinstance(step, Piece):
         pieces = [step]
     elif isinstance(step, _Files):
