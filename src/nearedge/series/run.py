@@ -28,6 +28,8 @@ from nearedge.spectra import Spectrum
 # are read by the workers, so many at a time.
 _LARGE_BYTES = 4 * 10**6
 _FILES_AT_ONCE = 25
+# Nobody reads why each of so many spectra is answered as it is.
+_MANY_SPECTRA = 100
 # Worker processes take a second to start; below so many files or so many bytes they save none.
 _FILES_WORTH_WORKERS = 150
 _BYTES_WORTH_WORKERS = 20 * 10**6
@@ -45,11 +47,14 @@ class Options:
         Further arguments of `nearedge.predict.predict`.
     one_instrument
         Whether all measured spectra share one shift of the energy axis.
+    why
+        Whether to tell why of the spectra of files that hold at most 100.
     """
 
     reading: Mapping[str, Any] = field(default_factory=dict)
     predicting: Mapping[str, Any] = field(default_factory=dict)
     one_instrument: bool = False
+    why: bool = False
 
 
 @dataclass(frozen=True)
@@ -264,6 +269,8 @@ def predict_step(
         changed = stamp(piece.path)
         shift = shifts.get(piece.path, shifts.get(None))
         arguments = dict(options.predicting) | ({} if shift is None else {"shift_eV": shift})
+        if options.why and 0 < piece.count <= _MANY_SPECTRA:
+            arguments["why"] = True
         spectra = [one for one in piece.items if isinstance(one, Spectrum)]
         answers = iter(_predict(spectra, loaded, arguments))
         for index, one in enumerate(piece.items, start=piece.first):
