@@ -83,7 +83,7 @@ def test_a_task_that_takes_too_long_is_ended_and_the_others_are_answered(tmp_pat
     _in_pool(work, processor_seconds=0.3)
 
 
-def test_a_file_that_takes_too_much_memory_is_an_error_and_the_worker_goes_on(
+def test_a_file_that_takes_too_much_memory_is_an_error_of_its_own(
     tmp_path: Path,
 ) -> None:
     large = tmp_path / "large.dat"

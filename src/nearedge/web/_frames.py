@@ -70,8 +70,9 @@ def read_tasks(stream: IO[bytes]) -> list[Task]:
     Examples
     --------
     >>> from io import BytesIO
-    >>> read_tasks(BytesIO(pack_tasks([Task("predict", body=b"[]")])))
-    [Task(kind='predict', files=(), options={}, body=b'[]')]
+    >>> tasks = [Task("predict", (("a.dat", "/tmp/1"),), {"model": "default"}), Task("x", body=b"1")]
+    >>> read_tasks(BytesIO(pack_tasks(tasks))) == tasks
+    True
     """
     tasks = []
     for head in json.loads(stream.readline() or b"[]"):

@@ -25,6 +25,17 @@ from nearedge.spectra.edges import tabulated_edge_eV
 from nearedge.web._frames import Answer, Task
 from nearedge.web.arrays import read_arrays
 from nearedge.web.limits import Limits
+from nearedge.web.looking import (
+    entry_of,
+    look,
+    neighbours,
+    packed,
+    record_of,
+    scaled,
+    shifted,
+    simulated_series,
+)
+from nearedge.web.report import report
 
 _READING = ("columns",)
 _PREDICTING = ("skip", "background", "shift_eV", "sensitivity")
@@ -84,7 +95,7 @@ def answer_tasks(tasks: Sequence[Task], models: Models, limits: Limits) -> list[
 
 
 def records_of(task: Task, models: Models, limits: Limits) -> list[Record]:
-    """Read the files of a task as a series and predict every spectrum.
+    """Read the files of a task as a series and predict every spectrum; sources are the paths.
 
     Raises
     ------
@@ -94,19 +105,26 @@ def records_of(task: Task, models: Models, limits: Limits) -> list[Record]:
     options = _options(task)
     folder, _ = models[task.options["model"]]
     paths = [path for _, path in task.files]
-    shown = {path: name for name, path in task.files}
     records: list[Record] = []
     for block in predict_series(paths, folder, options, workers=1):
         records += block
         if len(records) > limits.spectra or block[0].count > limits.spectra:
             raise Refused(413, limits.too_many_spectra())
-    return [_renamed(record, shown) for record in records]
+    return records
 
 
 def _predict(task: Task, models: Models, limits: Limits) -> Answer:
     if task.body:
         return _small([task], models, limits)[0]
-    return _json([document(record) for record in records_of(task, models, limits)])
+    shown = {path: name for name, path in task.files}
+    records = [_renamed(record, shown) for record in records_of(task, models, limits)]
+    return _entries(records, task)
+
+
+def _entries(records: Sequence[Record], task: Task) -> Answer:
+    """The JSON of the command line; for listeners with the intensities, which the page draws."""
+    form = entry_of if task.options.get("rows") else document
+    return Answer(200, packed([form(record) for record in records]))
 
 
 def _small(tasks: Sequence[Task], models: Models, limits: Limits) -> list[Answer]:
@@ -132,11 +150,17 @@ def _small(tasks: Sequence[Task], models: Models, limits: Limits) -> list[Answer
                 answers[index] = _failed(error)
     for index, own in predictions.items():
         records = [
-            Record(prediction, dict(item.header), place, len(own))
+            Record(
+                prediction,
+                dict(item.header),
+                place,
+                len(own),
+                intensity=scaled(prediction.intensity),
+            )
             for place, (item, prediction) in enumerate(zip(found[index], own, strict=True))
         ]
         answers[index] = _guarded(
-            lambda records=records: _json([document(record) for record in records])
+            lambda records=records, task=tasks[index]: _entries(records, task)
         )
     return [answers[index] for index in range(len(tasks))]
 
@@ -206,9 +230,8 @@ def _renamed(record: Record, shown: Mapping[str, str]) -> Record:
     """A record under the name that its sender gave the file."""
     answer = record.prediction
     message = answer.message
-    for path, name in shown.items():
-        message = message.replace(path, name)
     name = shown.get(answer.file, answer.file)
+    message = message.replace(answer.file, name)
     return replace(record, prediction=replace(answer, file=name, message=message))
 
 
@@ -230,8 +253,43 @@ def _failed(error: Exception) -> Answer:
     return Answer.error(500, f"{type(error).__name__}: this is a defect of nearedge, please report")
 
 
-def _json(value: Any) -> Answer:
-    return Answer(200, json.dumps(value, ensure_ascii=False, allow_nan=False).encode())
+def _open(task: Task, models: Models, limits: Limits) -> Answer:
+    """Predict files for the page: with the intensities, and where to read each spectrum again."""
+    shown = {path: name for name, path in task.files}
+    found = [
+        entry_of(_renamed(record, shown)) | {"path": record.prediction.file, "index": record.index}
+        for record in records_of(task, models, limits)
+    ]
+    return Answer(200, packed(found))
 
 
-_KINDS: dict[str, Callable[[Task, Models, Limits], Answer]] = {"predict": _predict}
+def _look(task: Task, models: Models, limits: Limits) -> Answer:
+    name = task.options["model"]
+    _, model = models[name]
+    given = json.loads(task.body)
+    record = record_of(given["entry"], given["intensity"])
+    what = task.options["what"]
+    if what == "report":
+        return Answer(200, report(record, model, name).encode())
+    return Answer(200, packed((look if what == "portrait" else neighbours)(record, model)))
+
+
+def _shift(task: Task, models: Models, limits: Limits) -> Answer:
+    _, model = models[task.options["model"]]
+    [(name, path)] = task.files
+    record = shifted(path, name, task.options["index"], task.options["shift_eV"], model)
+    return Answer(200, packed(entry_of(record) | {"portrait": look(record, model)}))
+
+
+def _example(task: Task, models: Models, limits: Limits) -> Answer:
+    _, model = models[task.options["model"]]
+    return Answer(200, simulated_series(model, task.options["scans"]))
+
+
+_KINDS: dict[str, Callable[[Task, Models, Limits], Answer]] = {
+    "predict": _predict,
+    "open": _open,
+    "look": _look,
+    "shift": _shift,
+    "example": _example,
+}

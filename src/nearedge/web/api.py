@@ -16,6 +16,7 @@ from nearedge.data import model_folder
 from nearedge.spectra import PREPARATION_STEPS
 from nearedge.spectra.background import BACKGROUNDS
 from nearedge.web._frames import Answer, Task
+from nearedge.web.limits import Limits
 from nearedge.web.schema import ERRORS, PREDICT_BODY, Health, ModelEntry, PredictionEntry
 from nearedge.web.state import SMALL_BYTES, State
 
@@ -104,11 +105,13 @@ def add_api(app: FastAPI, state: State) -> None:
 
         Send a scan again while it grows: its answer replaces the earlier one on the page.
         """
-        answer = await _predicted(request, options)
-        if answer.status == 200:
-            for entry in answer.json():
-                state.hub.publish(entry)
-        return _response(answer)
+        answer = await _predicted(request, options | {"rows": True})
+        if answer.status != 200:
+            return _response(answer)
+        found = answer.json()
+        for one in found:
+            state.hub.publish(one["entry"], {"intensity": one["intensity"]})
+        return JSONResponse([one["entry"] for one in found])
 
     @router.get(
         "/live",
@@ -191,20 +194,9 @@ def add_api(app: FastAPI, state: State) -> None:
         return Answer.error(415, "send multipart/form-data with the field `files`, or JSON")
 
     async def _predicted_form(request: Request, options: _Options, client: str) -> Answer:
-        limits = state.settings.limits
-        try:
-            form = await request.form(max_files=limits.files, max_fields=10, max_part_size=10_000)
-        except HTTPException as error:
-            if "files" in str(error.detail):
-                return Answer.error(413, limits.too_many_files())
-            return Answer.error(422, f"the form cannot be read: {error.detail}")
-        try:
-            uploads = [one for one in form.getlist("files") if isinstance(one, UploadFile)]
-            if not uploads:
-                return Answer.error(422, "no file came in the form field `files`")
-            files = [(one.filename or "", await one.read()) for one in uploads]
-        finally:
-            await form.close()
+        files = await read_form(request, state.settings.limits)
+        if isinstance(files, Answer):
+            return files
         return await state.predict_content(files, options, client)
 
     app.include_router(router)
@@ -218,6 +210,23 @@ def add_api(app: FastAPI, state: State) -> None:
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> Response:
         return JSONResponse({"error": str(error.detail)}, error.status_code, error.headers)
+
+
+async def read_form(request: Request, limits: Limits) -> list[tuple[str, bytes]] | Answer:
+    """Names and contents of the files in a form; an answer that says why where there are none."""
+    try:
+        form = await request.form(max_files=limits.files, max_fields=10, max_part_size=10_000)
+    except HTTPException as error:
+        if "files" in str(error.detail).lower():
+            return Answer.error(413, limits.too_many_files())
+        return Answer.error(422, f"the form cannot be read: {error.detail}")
+    try:
+        uploads = [one for one in form.getlist("files") if isinstance(one, UploadFile)]
+        if not uploads:
+            return Answer.error(422, "no file came in the form field `files`")
+        return [(one.filename or "", await one.read()) for one in uploads]
+    finally:
+        await form.close()
 
 
 def _response(answer: Answer) -> Response:

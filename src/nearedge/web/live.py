@@ -27,21 +27,25 @@ class Hub:
     """
 
     def __init__(self) -> None:
-        self._kept: deque[tuple[int, dict[str, Any]]] = deque(maxlen=_KEPT)
+        self._kept: deque[tuple[int, dict[str, Any], dict[str, Any]]] = deque(maxlen=_KEPT)
         self._last = 0
         self._news: set[asyncio.Event] = set()
         self.closed = False
 
-    def publish(self, answer: dict[str, Any]) -> int:
-        """Hand out an answer, and return its number."""
+    def publish(self, answer: dict[str, Any], extra: dict[str, Any] | None = None) -> int:
+        """Hand out an answer, and what only the page needs; return its number."""
         self._last += 1
-        self._kept.append((self._last, answer))
+        self._kept.append((self._last, answer, extra or {}))
         self._wake()
         return self._last
 
     def since(self, number: int) -> list[tuple[int, dict[str, Any]]]:
         """Answers after one, of those that are kept."""
-        return [(n, answer) for n, answer in self._kept if n > number]
+        return [(n, answer) for n, answer, _ in self._kept if n > number]
+
+    def with_extras(self, number: int) -> list[tuple[int, dict[str, Any], dict[str, Any]]]:
+        """Answers after one, with what only the page needs."""
+        return [kept for kept in self._kept if kept[0] > number]
 
     @property
     def last(self) -> int:

@@ -77,15 +77,13 @@ async def follow(state: State) -> None:
     while True:
         await asyncio.sleep(_SECONDS)
         for path in await asyncio.to_thread(watch.look):
-            options = {"model": state.default_model}
-            task = Task("predict", ((path, str(folder / path)),), options)
+            task = Task("open", ((path, str(folder / path)),), {"model": state.default_model})
             answer = await state.pool.run(task, "watched folder")
-            if answer.status == 200:
-                entries = answer.json()
-            else:
-                entries = [_failed(path, answer.json()["error"])]
-            for entry in entries:
-                state.hub.publish(entry)
+            if answer.status != 200:
+                state.hub.publish(_failed(path, answer.json()["error"]))
+                continue
+            for found in answer.json():
+                state.hub.publish(found.pop("entry"), found)
 
 
 def _failed(path: str, message: str) -> dict:
