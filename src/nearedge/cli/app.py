@@ -650,3 +650,36 @@ def predict(
         options=options_of(model, **vars(measured)),
         debug=output.debug,
     )
+
+
+@app.command
+def serve(
+    *,
+    model: list[str] | None = None,
+    host: str = "127.0.0.1",
+    port: int = 8080,
+    watch: Path | None = None,
+    token: Annotated[str | None, Parameter(env_var="NEAREDGE_TOKEN")] = None,
+    output: Output = _PLAIN,
+) -> None:
+    """Open a page and an interface for programs, for people without Python at the beamline.
+
+    Everything stays on this machine. Needs the extra "web".
+
+    Parameters
+    ----------
+    model
+        Folder of a model, or "default"; can be given several times, to choose from on the page.
+    host
+        Address to listen at. Other machines reach the server only at another than the default, and
+        with a token.
+    port
+        Port to listen at.
+    watch
+        Folder whose new scans appear on the page by themselves.
+    token
+        What others must give to be answered; made up and shown if HOST needs one.
+    """
+    from nearedge.cli.serving import serve_models
+
+    serve_models(model or ["default"], host, port, watch, token, output.json)

@@ -85,6 +85,7 @@ def predict_series(
     options: Options | None = None,
     results: Results | None = None,
     progress: Callable[[str, int, int], None] | None = None,
+    workers: int | None = None,
 ) -> Generator[list[Record], None, None]:
     """Predict every spectrum of many files, in order, as they come.
 
@@ -108,6 +109,8 @@ def predict_series(
         it is yielded.
     progress
         Called with (what, done, in all).
+    workers
+        Processes to run; all cores if there is enough to do, unless given.
 
     Yields
     ------
@@ -132,7 +135,8 @@ def predict_series(
     worth = waiting >= _FILES_WORTH_WORKERS or (
         waiting and sum(size for size, _ in stamps) >= _BYTES_WORTH_WORKERS
     )
-    workers = cores() if worth else 1
+    if workers is None:
+        workers = cores() if worth else 1
     shifts = Shifts(loaded, options.reading, options.predicting, results)
     if options.one_instrument:
         shifts.find_common(files)
