@@ -27,15 +27,10 @@ from nearedge.data import embedded_library
 from nearedge.engines import engine_from_settings
 from nearedge.engines.feff import Feff
 from nearedge.errors import EngineError
-from nearedge.library import open_structures
+from nearedge.library import load_recipe, open_structures
 
 _STRAIGHTFORWARD = Feff(scf_radius_A=4.0, scf_mixing=0.2)
-_GPAW = {
-    "density_tolerance": 1e-3,
-    "magnetic_moments": {"Fe": 4.0},
-    "hubbard_eV": {"Fe": 4.0},
-    "hubbard_states_eV": {"Fe": 8.0},
-}
+_RECIPE = Path(__file__).parents[1] / "examples" / "recipes" / "li3feo35-gpaw.toml"
 _ALL_STAGES = """
 import sys
 import feff10
@@ -88,36 +83,26 @@ def main() -> None:
         for s in open_structures(embedded_library())
         if s.info["structure_id"] == arguments.structure
     )
-    oxygens = np.flatnonzero(structure.symbols == "O")
-    chosen = [int(i) for i in oxygens[:: max(1, len(oxygens) // arguments.sites)]][
-        : arguments.sites
-    ]
-    plain = [
-        core_seconds(lambda folder, s=s: straightforward(structure, s, folder)) for s in chosen
-    ]
-    feff = [core_seconds(compute(Feff(), structure, [s])) for s in chosen]
-    gpaw = core_seconds(
-        compute(engine_from_settings("gpaw", _GPAW), structure, [int(i) for i in oxygens])
-    )
-    per_site = {
-        "straightforward FEFF": float(np.mean(plain)),
-        "feff": float(np.mean(feff)),
-        "gpaw": gpaw / len(oxygens),
+    oxygens = np.flatnonzero(structure.symbols == "O").tolist()
+    chosen = oxygens[:: max(1, len(oxygens) // arguments.sites)][: arguments.sites]
+    gpaw = engine_from_settings("gpaw", load_recipe(_RECIPE).engine.settings)
+    seconds = {
+        "straightforward FEFF": [
+            core_seconds(lambda folder, s=s: straightforward(structure, s, folder)) for s in chosen
+        ],
+        "feff": [core_seconds(compute(Feff(), structure, [s])) for s in chosen],
     }
+    per_site = {name: float(np.mean(times)) for name, times in seconds.items()}
+    per_site["gpaw"] = core_seconds(compute(gpaw, structure, oxygens)) / len(oxygens)
     print(
         json.dumps(
             {
                 "structure": arguments.structure,
                 "atoms": len(structure),
-                "sites": {
-                    "straightforward FEFF": len(chosen),
-                    "feff": len(chosen),
-                    "gpaw": len(oxygens),
-                },
+                "sites": {name: len(chosen) for name in seconds} | {"gpaw": len(oxygens)},
                 "core_seconds_per_site": {k: round(v, 2) for k, v in per_site.items()},
                 "core_seconds_of_each_site": {
-                    "straightforward FEFF": [round(s, 1) for s in plain],
-                    "feff": [round(s, 1) for s in feff],
+                    name: [round(s, 1) for s in times] for name, times in seconds.items()
                 },
                 "times_faster_than_straightforward": {
                     k: round(per_site["straightforward FEFF"] / v, 1) for k, v in per_site.items()
