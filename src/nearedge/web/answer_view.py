@@ -29,12 +29,17 @@ class AnswerView:
         Of the page.
     sample
         The spectrum.
+    report
+        Address of its report.
     is_dark
         Tells the theme.
     """
 
-    def __init__(self, workspace: Workspace, sample: Sample, is_dark: Callable[[], bool]) -> None:
+    def __init__(
+        self, workspace: Workspace, sample: Sample, report: str, is_dark: Callable[[], bool]
+    ) -> None:
         self._workspace, self._sample, self._is_dark = workspace, sample, is_dark
+        self._report = report
         self._entry = sample.entry
         self._shown: dict[str, Any] = {}
         self._found_eV = float((sample.entry.get("alignment") or {}).get("shift_eV") or 0.0)
@@ -45,7 +50,11 @@ class AnswerView:
         """Make the parts, in the element that is open."""
         sample = self._sample
         with ui.element("section").classes("ne-card ne-hero").props('aria-label="Answer"'):
-            self._head = ui.html("").props('aria-live="polite"')
+            with ui.element("div"):
+                self._head = ui.html("").props('aria-live="polite"')
+                ui.link("Printable report", self._report, new_tab=True).classes("ne-button").mark(
+                    "report"
+                )
             self._bars = ui.html("")
         if sample.intensity is None:
             self._write()
@@ -59,7 +68,7 @@ class AnswerView:
                 "</p>"
             )
             self._chart = ui.plotly(spectrum_chart(self._shown, self._is_dark()))
-            self._chart.classes("w-full").mark("spectrum")
+            self._chart.classes("full-width").mark("spectrum")
         with ui.element("div").classes("ne-row"):
             self._alignment()
             self._neighbours()
@@ -227,7 +236,7 @@ def _head(name: str, entry: dict[str, Any], dark: bool) -> str:
         parts.append(
             _says(
                 f"{message[0].upper()}{message[1:]}",
-                "bad" if entry["status"] == "error" else "warn",
+                {"error": "bad", "abstained": "warn"}.get(entry["status"], "info"),
             )
         )
     return "".join(parts)

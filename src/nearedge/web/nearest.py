@@ -48,12 +48,12 @@ def nearest_sites(
     distance = np.sqrt(((rows - unit_mean(intensity[None])) ** 2).mean(axis=1))
     found = []
     for site in np.argsort(distance)[:count]:
-        structure = structures[int(library["structure_id"].values[site])]
-        atoms = _cluster(structure, int(library["atom_index"].values[site]))
+        structure = structures[int(library["structure"][site])]
+        atoms = _cluster(structure, int(library["atom"][site]))
         found.append(
             {
-                "environment": str(library["names"][site]),
-                "coordination": float(library["coordination"].values[site]),
+                "environment": library["environment"][site],
+                "coordination": float(library["coordination"][site]),
                 "distance": float(distance[site]),
                 "name": str(structure.info.get("structure_id", "")),
                 "intensity": [round(float(value), 5) for value in rows[site]],
@@ -64,7 +64,7 @@ def nearest_sites(
 
 
 @lru_cache(maxsize=2)
-def _library(model: Model) -> tuple[Any, np.ndarray, Any] | None:
+def _library(model: Model) -> tuple[dict[str, Any], np.ndarray, Any] | None:
     from nearedge.library import names, open_library, open_structures
     from nearedge.mixtures import load_sites
     from nearedge.studies.training import library_hash
@@ -73,8 +73,13 @@ def _library(model: Model) -> tuple[Any, np.ndarray, Any] | None:
     if library_hash(library) != model.info["library"]["hash"]:
         return None
     sites = load_sites(library, EnergyGrid(**model.info["grid"]))
-    library = library.assign(names=("site", names(library, "environment")))
-    return library, unit_mean(sites.intensity), open_structures(embedded_library())
+    held = {
+        "environment": [str(name) for name in names(library, "environment")],
+        "coordination": library["coordination"].values.astype(float),
+        "structure": library["structure_id"].values,
+        "atom": library["atom_index"].values,
+    }
+    return held, unit_mean(sites.intensity), open_structures(embedded_library())
 
 
 def _cluster(structure: Any, site: int) -> dict[str, Any]:
