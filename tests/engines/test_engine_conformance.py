@@ -151,6 +151,7 @@ class Scripted:
     name: str = "scripted"
     per: str = "site"
     native_broadening: str = "none"
+    zero_eV: None = None
     notes: dict = field(default_factory=dict)
 
     def version(self):

@@ -75,6 +75,7 @@ def test_setting_without_a_default_is_asked_for(tmp_path, monkeypatch):
     (tmp_path / "needy_engine.py").write_text(
         "from dataclasses import dataclass\n\n@dataclass(frozen=True)\nclass Needy:\n"
         "    program: str\n    name = 'needy'\n    per = 'site'\n    native_broadening = ''\n"
+        "    zero_eV = None\n"
         "    def version(self): return '1'\n"
         "    def settings(self): return {}\n"
         "    def compute(self, structure, sites, edge, folder): return {}\n"

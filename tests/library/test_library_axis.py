@@ -106,3 +106,11 @@ def test_start_with_absorption_is_not_continued():
     plateau = SiteSpectrum(GRID, np.ones(len(GRID)), 0.0)
     _, _, problems = structure_on_axis([cut(plateau, -4.0, 60)])
     assert list(problems) == [0]
+
+
+def test_an_engines_own_zero_keeps_the_position_of_the_whole_structure():
+    edges = [530.5, 531.5]
+    own, own_shift, _ = structure_on_axis([peak(e) for e in edges])
+    common, shift, _ = structure_on_axis([peak(e) for e in edges], 530.0)
+    np.testing.assert_allclose(common[:, 10:], own[:, :-10], atol=1e-3 * own.max())
+    np.testing.assert_allclose(shift, own_shift)

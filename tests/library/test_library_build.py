@@ -209,6 +209,7 @@ class Flawed:
     """An engine with a defect of its own kind for some sites."""
 
     name, per, native_broadening = "flawed", "site", "none"
+    zero_eV = None
 
     def __init__(self, good, kind):
         self.good, self.kind = good, kind

@@ -90,11 +90,19 @@ class Engine(Protocol):
         ``"site"`` if the program runs once per site, ``"structure"`` if one run serves all sites.
     native_broadening
         In words and eV: what broadening the spectra already carry.
+    zero_eV
+        Where a library's zero lies on the engine's scale, if that scale is the same for all
+        structures; None if it is not, and the mean edge energy of each structure is its zero.
     """
 
     name: ClassVar[str]
     per: ClassVar[Literal["site", "structure"]]
     native_broadening: ClassVar[str]
+
+    @property
+    def zero_eV(self) -> float | None:
+        """Zero of a library, or None."""
+        ...
 
     def version(self) -> str:
         """Version of the program itself; EngineError if it is not installed."""

@@ -35,6 +35,7 @@ _LIMITS: Mapping[str, tuple[float, float]] = {
     "density_tolerance": (1e-8, 1e-1),
     "hole_radius_A": (0.0, 0.6),
     "core_level_factor": (0.0, 3.0),
+    "zero_above_core_eV": (0.0, 1e6),
     "lifetime_eV": (0.05, 5.0),
     "broadening_eV": (0.05, 5.0),
     "broadening_slope": (0.0, 1.0),
@@ -53,10 +54,11 @@ class Gpaw:
     the ground state, or feel the site's screened core hole (`hole_radius_A`); either way one
     self-consistent density serves all sites.
 
-    Zero of the energies is the lowest unoccupied state of the structure. A site is moved by minus
-    the electrostatic energy of its 1s electron relative to the mean over all atoms of the
-    absorbing element, times `core_level_factor`: a deeper level takes more energy. That shift is
-    the site's edge energy.
+    Energies are those of the final state minus the electrostatic energy of the site's 1s electron,
+    whose difference from the mean over all atoms of the absorbing element counts
+    `core_level_factor` times: a deeper level takes more energy. A site's edge energy is that of the
+    lowest unoccupied state. The scale holds for all structures, so that `zero_above_core_eV` can be
+    the zero of a whole library; decision 0011 shows what that brings.
 
     Parameters
     ----------
@@ -90,6 +92,10 @@ class Gpaw:
         Radius of the shell on which the electron sits that screens the core hole; 0 for no hole.
     core_level_factor
         Factor of the core-level shifts.
+    zero_above_core_eV
+        Zero of a library, above the electrostatic energy of the 1s electron; it belongs to the
+        absorbing element (O: about 135 eV). At 0 each structure has its own zero, the mean edge
+        energy of its sites.
     lifetime_eV
         Half width at half maximum of the Lorentzian.
     broadening_eV, broadening_slope
@@ -123,6 +129,7 @@ class Gpaw:
     density_tolerance: float = 1e-4
     hole_radius_A: float = 0.0
     core_level_factor: float = 1.0
+    zero_above_core_eV: float = 0.0
     lifetime_eV: float = 0.4
     broadening_eV: float = 0.8
     broadening_slope: float = 0.1
@@ -154,6 +161,11 @@ class Gpaw:
                     f"engine 'gpaw': hubbard_states_eV names {element}, which has no U in "
                     f"hubbard_eV; add it there"
                 )
+
+    @property
+    def zero_eV(self) -> float | None:
+        """Zero of a library on the scale of all structures, if one is given."""
+        return self.zero_above_core_eV or None
 
     def version(self) -> str:
         """Version of GPAW."""

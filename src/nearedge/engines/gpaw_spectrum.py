@@ -89,7 +89,10 @@ def site_spectrum(
     broadening_eV: float,
     broadening_slope: float,
 ) -> SiteSpectrum:
-    """Cross-section of one absorber in Å^2, zero of the energies as `nearedge.engines.gpaw` says.
+    """Cross-section of one absorber in Å^2 over the energy above its 1s electron.
+
+    The energy is that of the final state minus the electrostatic energy of the site's 1s electron;
+    of the latter, the difference from the mean over the absorbers counts `core_level_factor` times.
 
     Fermi's golden rule: 4 pi^2 alpha times photon energy times the squared dipole element in the
     mean over three directions, for each state above the Fermi level.
@@ -121,8 +124,10 @@ def site_spectrum(
     photon_eV = edge_energy_eV + grid_eV
     cross_section_A2 = 4 * np.pi**2 * alpha * photon_eV * strength * Bohr**2
     potential_eV = states.core_potential_eV
-    shift_eV = -core_level_factor * float(potential_eV[place] - potential_eV.mean())
-    return SiteSpectrum(grid_eV + shift_eV, cross_section_A2, shift_eV)
+    mean_eV = float(potential_eV.mean())
+    level_eV = mean_eV + core_level_factor * (float(potential_eV[place]) - mean_eV)
+    edge_eV = zero_eV - level_eV
+    return SiteSpectrum(grid_eV + edge_eV, cross_section_A2, edge_eV)
 
 
 def _without_hole(

@@ -146,6 +146,7 @@ class Ocean:
     native_broadening: ClassVar[str] = (
         "Lorentzian of half width broaden_eV at the edge, as OCEAN widens it above"
     )
+    zero_eV: ClassVar[None] = None
 
     def __post_init__(self) -> None:
         check({setting.name: getattr(self, setting.name) for setting in fields(self)})

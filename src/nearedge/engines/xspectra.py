@@ -136,6 +136,7 @@ class XSpectra:
     name: ClassVar[str] = "xspectra"
     per: ClassVar[Literal["site", "structure"]] = "structure"
     native_broadening: ClassVar[str] = "Lorentzian of half width broaden_eV at all energies"
+    zero_eV: ClassVar[None] = None
 
     def __post_init__(self) -> None:
         check({setting.name: getattr(self, setting.name) for setting in fields(self)})

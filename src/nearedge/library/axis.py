@@ -18,13 +18,14 @@ _LATEST_EV = 2.0
 
 
 def structure_on_axis(
-    spectra: Sequence[SiteSpectrum],
+    spectra: Sequence[SiteSpectrum], zero_eV: float | None = None
 ) -> tuple[Float[np.ndarray, "site energy"], Float[np.ndarray, " site"], dict[int, str]]:
     """Put the spectra of one structure on the library's axis, with one zero for all of them.
 
-    The zero is the mean edge energy of the structure's sites. A site whose core level lies deeper
-    than the others' keeps its edge above zero by as much: that shift is part of the signal.
-    docs/energy-axis.md says where each engine's edge energy lies.
+    The zero is the engine's where its scale is one for all structures, else the mean edge energy
+    of the structure's sites. A site whose core level lies deeper than the others' keeps its edge
+    above theirs by as much: that shift is part of the signal. docs/energy-axis.md says where each
+    engine's edge energy lies.
 
     Monotone cubic interpolation (Fritsch and Carlson, SIAM J. Numer. Anal. 17, 238 (1980)): it
     never overshoots, so that no negative absorption appears between two points.
@@ -33,13 +34,15 @@ def structure_on_axis(
     ----------
     spectra
         What the engine gave for the sites of one structure.
+    zero_eV
+        The engine's zero on its own scale; None for the structure's.
 
     Returns
     -------
     intensity : (site, energy)
         On `nearedge.library.schema.LIBRARY_AXIS`; NaN for a spectrum that does not cover it.
     core_level_shift_eV : (site,)
-        Edge energy of each site minus the zero.
+        Edge energy of each site minus the mean over the structure's.
     problems
         Why a spectrum does not cover the axis, by its place among `spectra`.
 
@@ -55,7 +58,7 @@ def structure_on_axis(
     from scipy.interpolate import PchipInterpolator
 
     edges = np.array([spectrum.edge_energy_eV for spectrum in spectra], dtype=float)
-    zero = edges.mean()
+    zero = edges.mean() if zero_eV is None else zero_eV
     axis_eV = LIBRARY_AXIS.energy_eV
     intensity = np.full((len(spectra), len(axis_eV)), np.nan)
     problems = {}
@@ -69,7 +72,7 @@ def structure_on_axis(
                 f"the spectrum covers {energy_eV[0]:.1f} to {energy_eV[-1]:.1f} eV around its "
                 f"zero, a library needs {axis_eV[0]:.0f} to {axis_eV[-1]:.0f} eV; give a wider one"
             )
-    return intensity, edges - zero, problems
+    return intensity, edges - edges.mean(), problems
 
 
 def _covers(energy_eV: Float[np.ndarray, " point"], intensity: Float[np.ndarray, " point"]) -> bool:

@@ -119,7 +119,9 @@ def build_library(
             structures, keys, engine, recipe.engine.edge, journal, executor, workers,
             retry_failed, report,
         )  # fmt: skip
-        columns, summary = _assemble(structures, labels, keys, journal, recipe.engine.edge)
+        columns, summary = _assemble(
+            structures, labels, keys, journal, recipe.engine.edge, engine.zero_eV
+        )
         library = site_dataset(
             joined(columns),
             {
@@ -128,8 +130,7 @@ def build_library(
                 "engine_version": engine.version(),
                 "engine_settings": dict(engine.settings()),
                 "engine_settings_hash": settings_hash(engine.settings()),
-                "energy_zero": "mean edge energy (Fermi level or band minimum) of the "
-                "structure's sites",
+                "energy_zero": _zero_in_words(engine.zero_eV),
                 "native_broadening": engine.native_broadening,
                 "licence": recipe.licence,
                 "recipe": recipe_text,
@@ -142,6 +143,12 @@ def build_library(
         mean_coordination=_mean_coordination(structures, labels, scheme),
         **summary,
     )
+
+
+def _zero_in_words(zero_eV: float | None) -> str:
+    if zero_eV is None:
+        return "mean edge energy (Fermi level or band minimum) of the structure's sites"
+    return f"{zero_eV:g} eV on the engine's scale, the same for all structures"
 
 
 def _mean_coordination(
@@ -202,6 +209,7 @@ def _assemble(
     keys: Sequence[Mapping[int, str]],
     journal: Journal,
     edge: str,
+    zero_eV: float | None,
 ) -> tuple[dict[str, list[Any]], dict[str, Any]]:
     """Bring the finished sites of all structures onto one axis; also return what is missing."""
     columns: dict[str, list[Any]] = {}
@@ -219,7 +227,9 @@ def _assemble(
         }
         if not finished:
             continue
-        intensity, shift, problems = structure_on_axis([journal.done[k] for k in finished.values()])
+        intensity, shift, problems = structure_on_axis(
+            [journal.done[k] for k in finished.values()], zero_eV
+        )
         atoms = list(finished)
         failed |= {f"{name}, atom {atoms[place]}": why for place, why in problems.items()}
         good = [place for place in range(len(atoms)) if place not in problems]

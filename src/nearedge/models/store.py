@@ -33,7 +33,7 @@ _KINDS = {
 }
 # Models of earlier versions lack these, and read as well.
 _OPTIONAL = {"composition"}
-_CALIBRATION = "calibration"
+_CALIBRATION, _SITES = "calibration", "sites"
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +66,8 @@ class Model:
         Networks that give the fraction of sites in each environment; None in a model without.
     calibration
         What `nearedge.uncertainty` makes statements of coverage from; None in a model without.
+    sites
+        Sites of the library that `nearedge.models.nearest` compares with; None in a model without.
     """
 
     classifier: ClassifierEnsemble
@@ -73,6 +75,7 @@ class Model:
     info: dict[str, Any]
     composition: ClassifierEnsemble | None = None
     calibration: Attachment | None = None
+    sites: Attachment | None = None
 
 
 def save_model(
@@ -81,6 +84,7 @@ def save_model(
     info: Mapping[str, Any],
     card: str,
     calibration: Attachment | None = None,
+    sites: Attachment | None = None,
 ) -> None:
     """Write a model folder, whole or not at all.
 
@@ -99,6 +103,8 @@ def save_model(
         Text of `card.md`.
     calibration
         What belongs to the model for stating its uncertainty.
+    sites
+        The sites that it was trained on, from `nearedge.models.known_sites`.
 
     Raises
     ------
@@ -128,12 +134,13 @@ def save_model(
     for kind, ensemble in ensembles.items():
         tensors |= {f"{kind}.{name}": value for name, value in _tensors(ensemble).items()}
     attached: dict[str, Any] = {}
-    if calibration is not None:
-        tensors |= {
-            f"{_CALIBRATION}.{name}": np.ascontiguousarray(value)
-            for name, value in calibration.numbers.items()
-        }
-        attached[_CALIBRATION] = calibration.description
+    for place, attachment in ((_CALIBRATION, calibration), (_SITES, sites)):
+        if attachment is not None:
+            tensors |= {
+                f"{place}.{name}": np.ascontiguousarray(value)
+                for name, value in attachment.numbers.items()
+            }
+            attached[place] = attachment.description
     numbers = save_tensors(tensors)
     description = {
         "format": "nearedge model",
@@ -246,6 +253,7 @@ def load_model(folder: str | os.PathLike[str]) -> Model:
             if kind in description or kind not in _OPTIONAL
         }
         calibration = _attachment(_CALIBRATION, description, tensors)
+        sites = _attachment(_SITES, description, tensors)
     except (SafetensorError, KeyError, TypeError, ValueError, UsageError) as error:
         raise NearedgeError(f"the model {path} is damaged: {error}; train again") from None
     return Model(
@@ -254,6 +262,7 @@ def load_model(folder: str | os.PathLike[str]) -> Model:
         description["info"],
         parts.get("composition"),
         calibration,
+        sites,
     )
 
 

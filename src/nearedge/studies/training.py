@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nearedge.library import library_info, open_library
+from nearedge.library import library_info, open_library, open_structures
 from nearedge.mixtures import load_sites
 from nearedge.models import save_model
 from nearedge.models.bands import class_bands
+from nearedge.models.known_sites import sites_attachment
 from nearedge.models.method import DEFAULT, fit_classifier, fit_composition, fit_regressor
 from nearedge.spectra import alignment_reference
 from nearedge.studies.assessment import assess_library
@@ -104,7 +105,8 @@ def train_model(
         "regressor": regressor,
         "composition": composition,
     }
-    save_model(out, estimators, info, _card(info), to_attachment(calibration))
+    known = sites_attachment(library, open_structures(library_path), DEFAULT.grid)
+    save_model(out, estimators, info, _card(info), to_attachment(calibration), known)
     return info
 
 

@@ -38,6 +38,7 @@ class Toy:
     name: ClassVar[str] = "toy"
     per: ClassVar[Literal["site", "structure"]] = "site"
     native_broadening: ClassVar[str] = "Lorentzian of 1 eV FWHM"
+    zero_eV: ClassVar[None] = None
 
     def version(self) -> str:
         return "toy 1.0"
