@@ -171,7 +171,7 @@ class AnswerView:
             return
         sites = json.loads(content)
         if not sites:
-            self._said.content = "<p class='ne-note'>The library of this model is not here.</p>"
+            self._said.content = "<p class='ne-note'>This model carries no sites.</p>"
             return
         with self._choice:
             toggle = ui.toggle(
@@ -180,20 +180,26 @@ class AnswerView:
                 on_change=lambda event: self._show_site(sites[event.value]),
             ).props('no-caps dense unelevated aria-label="Similar sites, nearest first"')
             toggle.mark("sites")
-        self._atoms.visible = True
         self._show_site(sites[0])
 
     def _show_site(self, site: dict[str, Any]) -> None:
-        self._atoms.show(site)
-        legend = "".join(
-            f'<li><i style="background:{ATOM_COLOURS.get(kind, ATOM_COLOURS["other"])}"></i>'
-            f"{escape(kind)}</li>"
-            for kind in sorted(set(site["symbols"]))
+        legend = ""
+        self._atoms.visible = "symbols" in site
+        if self._atoms.visible:
+            self._atoms.show(site)
+            legend = "".join(
+                f'<li><i style="background:{ATOM_COLOURS.get(kind, ATOM_COLOURS["other"])}"></i>'
+                f"{escape(kind)}</li>"
+                for kind in sorted(set(site["symbols"]))
+            )
+        around = ", ".join(
+            f"{one['element']} {one['distance_A']:.2f} Å" for one in site["neighbours"]
         )
         self._said.content = (
             f"<ul class='ne-legend'>{legend}</ul><p class='ne-note'>{escape(site['environment'])}, "
-            f"coordination number {site['coordination']:g}, in {escape(site['name'])}; its "
-            f"spectrum differs by {100 * site['distance']:.0f} % of the mean (rms).</p>"
+            f"atom {site['atom']} of {escape(site['structure'])}; neighbours: "
+            f"{escape(around) or 'none'}. Distance {site['distance']:.2f}: about 1 is usual "
+            "between sites of different trajectories.</p>"
         )
 
 

@@ -61,6 +61,10 @@ def add_api(app: FastAPI, state: State) -> None:
         sensitivity: Annotated[
             bool, Query(description="Tell how answers change with shift, broadening, background")
         ] = False,
+        why: Annotated[
+            bool,
+            Query(description="Tell the deciding energies and nearest sites; without is faster"),
+        ] = True,
         columns: Annotated[
             str | None,
             Query(max_length=500, description="Energy and signals by name or number: `1,4`"),
@@ -81,6 +85,7 @@ def add_api(app: FastAPI, state: State) -> None:
             "shift_eV": shift_eV,
             "one_instrument": one_instrument,
             "sensitivity": sensitivity,
+            "why": why,
             "columns": columns,
             "background": background,
             "skip": skip,
