@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from nicegui import ui
 
-from nearedge.data import model_folder
 from nearedge.web.charts import library_chart
 from nearedge.web.schema import ModelEntry
 
@@ -119,14 +118,6 @@ def _figures(held_out: dict[str, Any]) -> list[tuple[str, str]]:
     if (inside := regressor.get("interval_coverage")) is not None:
         found.append(("of the intervals hold the truth", f"{100 * inside:.0f} %"))
     return found
-
-
-def model_bands(folder: str) -> dict[str, list[list[float]]] | None:
-    """Quantiles of the library's spectra by class, where a model carries them."""
-    from nearedge.models import load_model
-
-    info = load_model(model_folder(folder)).info
-    return (info.get("bands") or {}).get("intensity") or None
 
 
 class LibraryView:

@@ -14,9 +14,10 @@ from nicegui import app as nicegui_app
 
 from nearedge.errors import NearedgeError
 from nearedge.web.answer_view import AnswerView
-from nearedge.web.api import describe_model, read_form
-from nearedge.web.cards import LibraryView, examples, model_bands, model_card
+from nearedge.web.api import read_form
+from nearedge.web.cards import LibraryView, examples, model_card
 from nearedge.web.components import Dropzone, style_sheet
+from nearedge.web.described import describe_model, model_bands
 from nearedge.web.series_view import SeriesView
 from nearedge.web.state import State
 from nearedge.web.words import number_words
