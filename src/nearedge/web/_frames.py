@@ -69,9 +69,11 @@ def read_tasks(stream: IO[bytes]) -> list[Task]:
 
     Examples
     --------
-    >>> from io import BytesIO
-    >>> tasks = [Task("predict", (("a.dat", "/tmp/1"),), {"model": "default"}), Task("x", body=b"1")]
-    >>> read_tasks(BytesIO(pack_tasks(tasks))) == tasks
+    >>> from tempfile import TemporaryFile
+    >>> tasks = [Task("predict", (("a.dat", "/tmp/1"),), {"small": True}), Task("x", body=b"1")]
+    >>> with TemporaryFile() as file:
+    ...     _ = file.write(pack_tasks(tasks)), file.seek(0)
+    ...     read_tasks(file) == tasks
     True
     """
     tasks = []

@@ -29,12 +29,17 @@ class AnswerView:
         Of the page.
     sample
         The spectrum.
+    report
+        Address of its report.
     is_dark
         Tells the theme.
     """
 
-    def __init__(self, workspace: Workspace, sample: Sample, is_dark: Callable[[], bool]) -> None:
+    def __init__(
+        self, workspace: Workspace, sample: Sample, report: str, is_dark: Callable[[], bool]
+    ) -> None:
         self._workspace, self._sample, self._is_dark = workspace, sample, is_dark
+        self._report = report
         self._entry = sample.entry
         self._shown: dict[str, Any] = {}
         self._found_eV = float((sample.entry.get("alignment") or {}).get("shift_eV") or 0.0)
@@ -45,7 +50,11 @@ class AnswerView:
         """Make the parts, in the element that is open."""
         sample = self._sample
         with ui.element("section").classes("ne-card ne-hero").props('aria-label="Answer"'):
-            self._head = ui.html("").props('aria-live="polite"')
+            with ui.element("div"):
+                self._head = ui.html("").props('aria-live="polite"')
+                ui.link("Printable report", self._report, new_tab=True).classes("ne-button").mark(
+                    "report"
+                )
             self._bars = ui.html("")
         if sample.intensity is None:
             self._write()
@@ -59,7 +68,7 @@ class AnswerView:
                 "</p>"
             )
             self._chart = ui.plotly(spectrum_chart(self._shown, self._is_dark()))
-            self._chart.classes("w-full").mark("spectrum")
+            self._chart.classes("full-width").mark("spectrum")
         with ui.element("div").classes("ne-row"):
             self._alignment()
             self._neighbours()
@@ -162,7 +171,7 @@ class AnswerView:
             return
         sites = json.loads(content)
         if not sites:
-            self._said.content = "<p class='ne-note'>The library of this model is not here.</p>"
+            self._said.content = "<p class='ne-note'>This model carries no sites.</p>"
             return
         with self._choice:
             toggle = ui.toggle(
@@ -171,20 +180,26 @@ class AnswerView:
                 on_change=lambda event: self._show_site(sites[event.value]),
             ).props('no-caps dense unelevated aria-label="Similar sites, nearest first"')
             toggle.mark("sites")
-        self._atoms.visible = True
         self._show_site(sites[0])
 
     def _show_site(self, site: dict[str, Any]) -> None:
-        self._atoms.show(site)
-        legend = "".join(
-            f'<li><i style="background:{ATOM_COLOURS.get(kind, ATOM_COLOURS["other"])}"></i>'
-            f"{escape(kind)}</li>"
-            for kind in sorted(set(site["symbols"]))
+        legend = ""
+        self._atoms.visible = "symbols" in site
+        if self._atoms.visible:
+            self._atoms.show(site)
+            legend = "".join(
+                f'<li><i style="background:{ATOM_COLOURS.get(kind, ATOM_COLOURS["other"])}"></i>'
+                f"{escape(kind)}</li>"
+                for kind in sorted(set(site["symbols"]))
+            )
+        around = ", ".join(
+            f"{one['element']} {one['distance_A']:.2f} Å" for one in site["neighbours"]
         )
         self._said.content = (
             f"<ul class='ne-legend'>{legend}</ul><p class='ne-note'>{escape(site['environment'])}, "
-            f"coordination number {site['coordination']:g}, in {escape(site['name'])}; its "
-            f"spectrum differs by {100 * site['distance']:.0f} % of the mean (rms).</p>"
+            f"atom {site['atom']} of {escape(site['structure'])}; neighbours: "
+            f"{escape(around) or 'none'}. Distance {site['distance']:.2f}: about 1 is usual "
+            "between sites of different trajectories.</p>"
         )
 
 
@@ -227,7 +242,7 @@ def _head(name: str, entry: dict[str, Any], dark: bool) -> str:
         parts.append(
             _says(
                 f"{message[0].upper()}{message[1:]}",
-                "bad" if entry["status"] == "error" else "warn",
+                {"error": "bad", "abstained": "warn"}.get(entry["status"], "info"),
             )
         )
     return "".join(parts)

@@ -37,6 +37,9 @@ from nearedge.web.looking import (
 )
 from nearedge.web.report import report
 
+# As a series does: nobody reads why each of so many spectra is answered as it is.
+_MANY_SPECTRA = 100
+
 _READING = ("columns",)
 _PREDICTING = ("skip", "background", "shift_eV", "sensitivity")
 
@@ -138,8 +141,13 @@ def _small(tasks: Sequence[Task], models: Models, limits: Limits) -> list[Answer
             answers[index] = _failed(error)
     _, model = models[tasks[0].options["model"]]
     arguments = _arguments(tasks[0])
+    many = {index for index, items in found.items() if len(items) > _MANY_SPECTRA}
     try:
-        predictions = _asked_together(found, model, arguments)
+        predictions = _asked_together(
+            {index: items for index, items in found.items() if index not in many}, model, arguments
+        )
+        for index in many:
+            predictions |= _asked_together({index: found[index]}, model, arguments | {"why": False})
     except Exception:
         # One of them fails: it must not take the others with it.
         predictions = {}
@@ -176,7 +184,7 @@ def _asked_together(
         for item in items
         if isinstance(item, Spectrum)
     ]
-    asked = iter(predict(spectra, model, **arguments))
+    asked = iter(predict(spectra, model, **arguments) if spectra else ())
     return {
         index: [
             Prediction(item.source, item.scan, "error", message=item.message)
@@ -218,12 +226,13 @@ def _options(task: Task) -> Options:
         reading={key: given[key] for key in _READING if key in given},
         predicting={key: given[key] for key in _PREDICTING if key in given},
         one_instrument=bool(given.get("one_instrument")),
+        why=bool(given.get("why")),
     )
 
 
 def _arguments(task: Task) -> dict[str, Any]:
     alike = {"one_instrument": True} if task.options.get("one_instrument") else {}
-    return {**_options(task).predicting, **alike}
+    return {**_options(task).predicting, **alike, "why": bool(task.options.get("why"))}
 
 
 def _renamed(record: Record, shown: Mapping[str, str]) -> Record:

@@ -12,10 +12,10 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
 from nearedge import __version__
-from nearedge.data import model_folder
 from nearedge.spectra import PREPARATION_STEPS
 from nearedge.spectra.background import BACKGROUNDS
 from nearedge.web._frames import Answer, Task
+from nearedge.web.described import describe_model
 from nearedge.web.limits import Limits
 from nearedge.web.schema import ERRORS, PREDICT_BODY, Health, ModelEntry, PredictionEntry
 from nearedge.web.state import SMALL_BYTES, State
@@ -61,6 +61,10 @@ def add_api(app: FastAPI, state: State) -> None:
         sensitivity: Annotated[
             bool, Query(description="Tell how answers change with shift, broadening, background")
         ] = False,
+        why: Annotated[
+            bool,
+            Query(description="Tell the deciding energies and nearest sites; without is faster"),
+        ] = True,
         columns: Annotated[
             str | None,
             Query(max_length=500, description="Energy and signals by name or number: `1,4`"),
@@ -81,6 +85,7 @@ def add_api(app: FastAPI, state: State) -> None:
             "shift_eV": shift_eV,
             "one_instrument": one_instrument,
             "sensitivity": sensitivity,
+            "why": why,
             "columns": columns,
             "background": background,
             "skip": skip,
@@ -232,28 +237,3 @@ async def read_form(request: Request, limits: Limits) -> list[tuple[str, bytes]]
 def _response(answer: Answer) -> Response:
     headers = {"retry-after": "3"} if answer.status == 503 else None
     return Response(answer.content, answer.status, headers, "application/json")
-
-
-def describe_model(name: str, folder: str) -> ModelEntry:
-    """What a model says of itself.
-
-    Raises
-    ------
-    NearedgeError
-        If it cannot be read.
-    """
-    from nearedge.models import load_model
-
-    path = model_folder(folder)
-    info = load_model(path).info
-    card = path / "card.md"
-    return ModelEntry(
-        name=name,
-        absorber=info["absorber"],
-        edge=info["edge"],
-        classes=list(map(str, info["classes"])),
-        grid=info["grid"],
-        library={k: v for k, v in info["library"].items() if k != "classes"},
-        held_out=info.get("held_out") or {},
-        card=card.read_text(encoding="utf-8") if card.is_file() else "",
-    )

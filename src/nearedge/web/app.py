@@ -142,10 +142,13 @@ def configuration(app: FastAPI, settings: Settings) -> uvicorn.Config:
     """How the server runs an application: without a log of requests, and patient at the end."""
     import uvicorn
 
+    from nearedge.web.connections import BoundedProtocol
+
     # Requests are nobody's business: neither addresses nor names go to a log.
     logging.getLogger("uvicorn.access").disabled = True
     return uvicorn.Config(
         app,
+        http=BoundedProtocol,
         access_log=False,
         log_level="warning",
         server_header=False,

@@ -54,7 +54,7 @@ def read_arrays(body: bytes) -> list[Spectrum | Fault]:
 
     Examples
     --------
-    >>> body = b'{"spectra": [{"energy_eV": [0, 1], "intensity": [1]}]}'
+    >>> body = b'{"spectra": [{"energy_eV": [-5, 25], "intensity": [1]}]}'
     >>> [fault] = read_arrays(body)
     >>> fault.message
     'arrays, spectrum 1: 2 energies but intensities of shape (1,); give one intensity per energy'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 from nicegui import ui
 
+from nearedge.web.charts import library_chart
 from nearedge.web.schema import ModelEntry
 
 # In an installed package they stand beside this module, in a checkout where everybody finds them.
@@ -84,9 +86,9 @@ def _as_measured(calculated: bytes) -> bytes:
 
 def model_card(model: ModelEntry) -> None:
     """Open a window with a model's held-out figures and its card."""
-    with ui.dialog() as dialog, ui.card().style("max-width: 820px; width: 100%"):
-        with ui.row().classes("items-center w-full no-wrap"):
-            ui.html(f"<h2>Model {escape(model.name)}</h2>").classes("grow")
+    with ui.dialog() as dialog, ui.card().classes("ne-window"):
+        with ui.row().classes("items-center full-width no-wrap"):
+            ui.html(f"<h2>Model {escape(model.name)}</h2>").classes("col")
             ui.button(icon="close", on_click=dialog.close).props(
                 'flat round dense aria-label="Close"'
             )
@@ -97,7 +99,7 @@ def model_card(model: ModelEntry) -> None:
         if figures:
             ui.html(f"<div class='ne-figures'>{figures}</div>")
             ui.html("<p class='ne-note'>On sites that the training never saw.</p>")
-        ui.markdown(model.card).classes("ne-markdown w-full")
+        ui.markdown(model.card).classes("ne-markdown full-width")
     dialog.on("hide", dialog.delete)
     dialog.open()
 
@@ -116,3 +118,41 @@ def _figures(held_out: dict[str, Any]) -> list[tuple[str, str]]:
     if (inside := regressor.get("interval_coverage")) is not None:
         found.append(("of the intervals hold the truth", f"{100 * inside:.0f} %"))
     return found
+
+
+class LibraryView:
+    """The median spectra of a model's classes, for a page without spectra.
+
+    Parameters
+    ----------
+    bands
+        From `model_bands`.
+    model
+        Whose they are.
+    is_dark
+        Tells the theme.
+    """
+
+    def __init__(
+        self, bands: dict[str, list[list[float]]], model: ModelEntry, is_dark: Callable[[], bool]
+    ) -> None:
+        self._bands, self._model, self._is_dark = bands, model, is_dark
+
+    def build(self) -> None:
+        """Make the chart, in the element that is open."""
+        self._chart = ui.plotly(self._figure()).classes("full-width")
+
+    def redraw(self) -> None:
+        """Draw again, in another theme."""
+        self._chart.update_figure(self._figure())
+
+    def _figure(self) -> dict[str, Any]:
+        grid = self._model.grid
+        energy = np.linspace(grid["start_eV"], grid["stop_eV"], int(grid["points"])).round(4)
+        return library_chart(
+            energy.tolist(),
+            self._bands,
+            self._model.classes,
+            f"{self._model.absorber} {self._model.edge} edge, intensity / mean",
+            self._is_dark(),
+        )

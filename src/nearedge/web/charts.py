@@ -88,7 +88,7 @@ def spectrum_chart(shown: Mapping[str, Any], dark: bool) -> Figure:
     decided = shown["contribution"] is not None
     layout["yaxis"] |= {
         "title": {"text": f"{shown['absorber']} {shown['edge']} edge, intensity / mean"},
-        "domain": [0.34, 1] if decided else [0, 1],
+        "domain": [0.38, 1] if decided else [0, 1],
         "rangemode": "tozero",
     }
     layout["xaxis"] |= {
@@ -100,15 +100,15 @@ def spectrum_chart(shown: Mapping[str, Any], dark: bool) -> Figure:
     }
     if decided:
         data += _decided(shown, dark)
-        layout["height"] = 540
+        layout["height"] = 560
         layout["xaxis"]["anchor"] = "y2"
         layout["yaxis2"] = _axis(dark) | {"domain": [0, 0.25], "zeroline": True, "nticks": 4}
         layout["yaxis2"]["zerolinecolor"] = _ink(dark)
         layout["annotations"] = [
             _said(
-                f"What each energy added to the probability of {shown['explained']} "
-                "(per eV, compared with the library's mean)",
-                0.275,
+                f"What each energy added to the probability of {shown['explained']}"
+                "<br>(per eV, compared with the library's mean)",
+                0.265,
                 dark,
             )
         ]
@@ -135,6 +135,37 @@ def _decided(shown: Mapping[str, Any], dark: bool) -> list[dict[str, Any]]:
     ]
 
 
+def library_chart(
+    energy_eV: Sequence[float],
+    bands: Mapping[str, Sequence[Sequence[float]]],
+    labels: Sequence[str],
+    title: str,
+    dark: bool,
+) -> Figure:
+    """The median spectrum of every class that a library knows."""
+    hues = colours(labels, dark)
+    data = [
+        {
+            "x": list(energy_eV),
+            "y": [round(value, 5) for value in bands[label][1]],
+            "mode": "lines",
+            "name": label,
+            "line": {"color": hues[label], "width": 2},
+            "hovertemplate": f"{label}: %{{y:.3f}}<extra></extra>",
+        }
+        for label in labels
+        if label in bands
+    ]
+    layout = _layout(dark, 360)
+    layout["yaxis"] |= {"title": {"text": title}, "rangemode": "tozero"}
+    layout["xaxis"] |= {
+        "title": {"text": "Energy relative to the library's zero (eV)"},
+        "range": [energy_eV[0], energy_eV[-1]],
+        "unifiedhovertitle": {"text": "%{x:.2f} eV"},
+    }
+    return {"data": data, "layout": layout, "config": CONFIG}
+
+
 def trend_chart(trend: Trend, labels: Sequence[str], dark: bool) -> Figure:
     """The coordination number and the shares of the environments along a series."""
     hues = colours(labels, dark)
@@ -144,7 +175,7 @@ def trend_chart(trend: Trend, labels: Sequence[str], dark: bool) -> Figure:
     data.append(_line(x, trend.coordination, "coordination number", accent, "y", False))
     for column, label in enumerate(labels):
         low, high = trend.shares_low[:, column], trend.shares_high[:, column]
-        data += _band(x, low, high, hues[label], "y2")
+        data += _band(x, low, high, hues[label], "y2", label)
         data.append(_line(x, trend.shares[:, column], label, hues[label], "y2", True))
     layout = _layout(dark, 520)
     layout["yaxis"] |= {"domain": [0.56, 1], "title": {"text": "Coordination number"}}
@@ -225,7 +256,7 @@ def _line(
 
 
 def _band(
-    x: np.ndarray, low: np.ndarray, high: np.ndarray, hue: str, axis: str
+    x: np.ndarray, low: np.ndarray, high: np.ndarray, hue: str, axis: str, group: str = ""
 ) -> list[dict[str, Any]]:
     """A band with its gaps; one polygon for each stretch without a gap."""
     known = np.isfinite(low) & np.isfinite(high)
@@ -240,7 +271,8 @@ def _band(
                 "yaxis": axis,
                 "mode": "lines",
                 "fill": "toself",
-                "fillcolor": _faded(hue, 0.16),
+                "fillcolor": _faded(hue, 0.1 if group else 0.18),
+                "legendgroup": group,
                 "line": {"width": 0},
                 "hoverinfo": "skip",
                 "showlegend": False,

@@ -47,7 +47,7 @@ class Atoms(Element, component="static/atoms.js"):
         self._props |= {"symbols": [], "positions": [], "bonds": [], "label": "No site"}
 
     def show(self, site: dict[str, Any]) -> None:
-        """Show a site of `nearedge.web.nearest.nearest_sites`."""
+        """Show a site of `nearedge.web.nearest.sites_with_atoms`."""
         kinds = sorted(set(site["symbols"]))
         counts = ", ".join(f"{site['symbols'].count(kind)} {kind}" for kind in kinds)
         self._props |= {

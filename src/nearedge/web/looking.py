@@ -17,7 +17,7 @@ from nearedge.plain import plain
 from nearedge.predict import Prediction, predict
 from nearedge.series import Record, document
 from nearedge.series.reading import Fault, read_pieces
-from nearedge.web.nearest import nearest_sites
+from nearedge.web.nearest import sites_with_atoms
 
 # Digits that a curve on a screen can show.
 _DIGITS = 5
@@ -51,10 +51,10 @@ def look(record: Record, model: Model) -> dict[str, Any]:
 
 
 def neighbours(record: Record, model: Model) -> list[dict[str, Any]]:
-    """The sites of the library whose spectra are most like a record's, with their atoms."""
+    """The sites of the library that a record is nearest to, with their atoms."""
     if record.intensity is None:
         return []
-    return nearest_sites(model, record.intensity.astype(float))
+    return sites_with_atoms(model, record.intensity.astype(float))
 
 
 def shifted(path: str, name: str, index: int, shift_eV: float, model: Model) -> Record:

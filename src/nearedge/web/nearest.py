@@ -1,85 +1,72 @@
-"""The sites of a model's library whose spectra are most like one, with the atoms around them."""
+"""The atoms around the library's sites that a spectrum is nearest to."""
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float
 
 from nearedge.data import embedded_library
-from nearedge.models import Model, unit_mean
-from nearedge.spectra import EnergyGrid
+from nearedge.models import Model
+from nearedge.models.nearest import nearest_sites
 
-# Atoms to show around a site, in Å, and how far apart bonded ones are, in units of the sum of
-# their covalent radii.
+if TYPE_CHECKING:
+    from ase import Atoms
+
+# Atoms to show around a site, and how far apart bonded ones are, in units of the sum of their
+# covalent radii; two oxygens are bonded in a peroxide only.
 _AROUND_A = 4.2
 _BOND = 1.25
+_PEROXIDE_A = 1.7
+_OXYGEN = 8
 
 
-def nearest_sites(
-    model: Model, intensity: Float[np.ndarray, " grid"], count: int = 3
-) -> list[dict[str, Any]]:
-    """Find the library's sites with the most similar spectra.
+def sites_with_atoms(model: Model, intensity: Float[np.ndarray, " grid"]) -> list[dict[str, Any]]:
+    """Name the library's sites that a spectrum is nearest to, with the atoms around them.
 
     Parameters
     ----------
     model
-        Whose library is looked through; only the one in the package is at hand.
+        Whose library is looked through.
     intensity
         On the model's grid.
-    count
-        How many.
 
     Returns
     -------
     list of dict
-        The nearest first: ``environment``, ``coordination``, ``distance`` (root mean square
-        difference of the spectra divided by their means), ``name`` of the structure, the site's
-        spectrum as ``intensity``, and the atoms around it as ``symbols``, ``positions_A`` with the
-        site first and at zero, and ``bonds``, pairs of their places. Empty if the library is not
-        at hand.
+        As `nearedge.models.nearest.nearest_sites` gives them, the nearest first; and where their
+        structures are at hand (in the library of the package) ``symbols`` and ``positions_A`` with
+        the site first and at zero, and ``bonds``, pairs of their places. Empty for a model that
+        carries no sites.
     """
-    held = _library(model)
-    if held is None:
-        return []
-    library, rows, structures = held
-    distance = np.sqrt(((rows - unit_mean(intensity[None])) ** 2).mean(axis=1))
-    found = []
-    for site in np.argsort(distance)[:count]:
-        structure = structures[int(library["structure_id"].values[site])]
-        atoms = _cluster(structure, int(library["atom_index"].values[site]))
-        found.append(
-            {
-                "environment": str(library["names"][site]),
-                "coordination": float(library["coordination"].values[site]),
-                "distance": float(distance[site]),
-                "name": str(structure.info.get("structure_id", "")),
-                "intensity": [round(float(value), 5) for value in rows[site]],
-                **atoms,
-            }
-        )
-    return found
+    [found] = nearest_sites(model, intensity[None]) or [[]]
+    structures = _structures() if found else {}
+    return [
+        site | _cluster(structures[site["structure"]], site["atom"])
+        if _is_in(structures.get(site["structure"]), site)
+        else site
+        for site in found
+    ]
 
 
-@lru_cache(maxsize=2)
-def _library(model: Model) -> tuple[Any, np.ndarray, Any] | None:
-    from nearedge.library import names, open_library, open_structures
-    from nearedge.mixtures import load_sites
-    from nearedge.studies.training import library_hash
+@lru_cache(maxsize=1)
+def _structures() -> dict[str, Atoms]:
+    from nearedge.library import open_structures
 
-    library = open_library(embedded_library()).load()
-    if library_hash(library) != model.info["library"]["hash"]:
-        return None
-    sites = load_sites(library, EnergyGrid(**model.info["grid"]))
-    library = library.assign(names=("site", names(library, "environment")))
-    return library, unit_mean(sites.intensity), open_structures(embedded_library())
+    return {str(one.info["structure_id"]): one for one in open_structures(embedded_library())}
 
 
-def _cluster(structure: Any, site: int) -> dict[str, Any]:
+def _is_in(structure: Atoms | None, site: dict[str, Any]) -> bool:
+    if structure is None or site["atom"] >= len(structure):
+        return False
+    return structure[site["atom"]].symbol == site["element"]
+
+
+def _cluster(structure: Atoms, site: int) -> dict[str, Any]:
     """Atoms around a site, over the walls of the cell."""
-    from ase.data import covalent_radii
+    from ase.data import chemical_symbols, covalent_radii
 
     cell, at = np.array(structure.cell), structure.positions - structure.positions[site]
     steps = np.array([(i, j, k) for i in (-1, 0, 1) for j in (-1, 0, 1) for k in (-1, 0, 1)])
@@ -93,11 +80,10 @@ def _cluster(structure: Any, site: int) -> dict[str, Any]:
     positions, kinds = every[near], numbers[near]
     radii = covalent_radii[kinds]
     gaps = np.linalg.norm(positions[:, None] - positions, axis=2)
-    oxides = (kinds[:, None] == 8) ^ (kinds == 8)
-    peroxide = (kinds[:, None] == 8) & (kinds == 8) & (gaps < 1.7)
-    bonded = (gaps < _BOND * (radii[:, None] + radii)) & (oxides | peroxide)
-    from ase.data import chemical_symbols
-
+    is_oxygen = kinds == _OXYGEN
+    unlike = is_oxygen[:, None] ^ is_oxygen
+    pair = is_oxygen[:, None] & is_oxygen & (gaps < _PEROXIDE_A)
+    bonded = (gaps < _BOND * (radii[:, None] + radii)) & (unlike | pair)
     return {
         "symbols": [chemical_symbols[kind] for kind in kinds],
         "positions_A": positions.round(3).tolist(),

@@ -14,9 +14,10 @@ from nicegui import app as nicegui_app
 
 from nearedge.errors import NearedgeError
 from nearedge.web.answer_view import AnswerView
-from nearedge.web.api import describe_model, read_form
-from nearedge.web.cards import examples, model_card
+from nearedge.web.api import read_form
+from nearedge.web.cards import LibraryView, examples, model_card
 from nearedge.web.components import Dropzone, style_sheet
+from nearedge.web.described import describe_model, model_bands
 from nearedge.web.series_view import SeriesView
 from nearedge.web.state import State
 from nearedge.web.words import number_words
@@ -104,7 +105,7 @@ class Page:
         self._state = state
         self._models = {n: describe_model(n, f) for n, f in state.settings.models.items()}
         self._chosen: int | None = None
-        self._view: AnswerView | SeriesView | None = None
+        self._view: AnswerView | SeriesView | LibraryView | None = None
         self._heard = state.hub.last if state.settings.watch is None else 0
 
     def build(self) -> None:
@@ -189,13 +190,13 @@ class Page:
                     ).props("flat no-caps dense").mark(example.name)
             with (
                 ui.expansion("Paste two columns", icon="content_paste")
-                .classes("w-full")
+                .classes("full-width")
                 .props("dense")
             ):
                 self._pasted = (
                     ui.textarea("Energy (eV) and intensity, one point a line")
                     .props("outlined dense rows=6 input-style='font-family: monospace'")
-                    .classes("w-full")
+                    .classes("full-width")
                     .mark("paste")
                 )
                 ui.button("Predict", on_click=self._paste).props("no-caps unelevated").mark(
@@ -217,6 +218,17 @@ class Page:
             "coordination number with its uncertainty. Everything is computed on this machine; "
             f"nothing leaves it.</p>{watched}</section>"
         )
+        known = model_bands(self._state.settings.models[self.workspace.model])
+        if known is None:
+            return
+        with ui.element("section").classes("ne-card"):
+            ui.html(
+                "<h2>What the model knows</h2><p class='ne-note'>The median spectrum of each class "
+                f"in its library of {model.library['sites']} sites. Click a class to hide it, "
+                "drag to zoom.</p>"
+            )
+            self._view = LibraryView(known, model, self.is_dark)
+            self._view.build()
 
     async def _switch(self) -> None:
         self._theme.value = not self.is_dark()
@@ -263,6 +275,8 @@ class Page:
         content = example.content
         if content is None:
             content = await self.workspace.example(example.scans)
+        # An example is looked at by itself; a trend over it and something else says nothing.
+        self.workspace.clear()
         await self._add_or_complain([(example.file, content)])
 
     async def _add_or_complain(self, files: list[tuple[str, bytes]]) -> None:
@@ -285,15 +299,15 @@ class Page:
         self._listed.clear()
         self._listed.visible = bool(samples)
         with self._listed:
-            with ui.row().classes("items-center w-full no-wrap"):
-                ui.html(f"<h2>Your spectra ({len(samples)})</h2>").classes("grow")
+            with ui.row().classes("items-center full-width no-wrap"):
+                ui.html(f"<h2>Your spectra ({len(samples)})</h2>").classes("col")
                 ui.button(icon="delete_sweep", on_click=self._clear).props(
                     'flat dense round aria-label="Remove all spectra"'
                 )
             if len(samples) > 1:
                 ui.button("Series", icon="show_chart", on_click=self._show_series).props(
                     "outline no-caps dense"
-                ).classes("w-full").mark("series")
+                ).classes("full-width").mark("series")
             with ui.element("ul").classes("ne-list"):
                 for number in range(len(samples))[:_SHOWN_IN_LIST]:
                     self._list_item(number)
@@ -328,17 +342,16 @@ class Page:
         self._stage.clear()
         with self._stage:
             sample = self.workspace.samples[number]
-            view = self._view = AnswerView(self.workspace, sample, self.is_dark)
+            report = f"/page/{self.workspace.key}/report/{number}"
+            view = self._view = AnswerView(self.workspace, sample, report, self.is_dark)
             try:
                 await view.build()
             except NearedgeError as error:
                 self._complain(str(error))
-            with ui.row().classes("gap-2"):
-                ui.link(
-                    "Printable report",
-                    f"/page/{self.workspace.key}/report/{number}",
-                    new_tab=True,
-                ).mark("report")
+        # On a phone the answer lies below everything else.
+        ui.run_javascript(
+            "if (innerWidth <= 1000) document.querySelector('.ne-stage')?.scrollIntoView()"
+        )
 
     def _show_series(self) -> None:
         self._chosen = None

@@ -58,6 +58,9 @@ class PredictionEntry(BaseModel):
     preparation: list[dict[str, Any]] | None
     sensitivity: dict[str, Any] | None
     composition: Composition | None
+    why: dict[str, Any] | None = Field(
+        description="Energies that decided, and the library's nearest sites"
+    )
     header: dict[str, Any]
 
 

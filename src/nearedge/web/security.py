@@ -9,6 +9,7 @@ site to read it.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import ipaddress
@@ -31,6 +32,8 @@ COOKIE = "nearedge"
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 # Bodies beyond the limit are read up to this many times it, so that the sender gets to read why.
 _PATIENCE = 2
+# A body may pause for so long.
+_PAUSE_SECONDS = 30.0
 
 # Vue compiles its templates in the browser, which needs eval; nothing is loaded from elsewhere.
 _POLICY = "; ".join(
@@ -188,11 +191,14 @@ class Guard:
             await _refuse(send, 413, self._limits.too_large())
             return
         seen = 0
-        started = too_large = False
+        started = too_large = complete = False
 
         async def counted() -> Message:
-            nonlocal seen, too_large
-            message = await receive()
+            nonlocal seen, too_large, complete
+            # Once the body is there, this waits for the client to go, which may take its time.
+            async with asyncio.timeout(None if complete else _PAUSE_SECONDS):
+                message = await receive()
+            complete = not message.get("more_body", False)
             seen += len(message.get("body", b""))
             if seen > most:
                 too_large = True
@@ -208,6 +214,11 @@ class Guard:
 
         try:
             await self._app(scope, counted, noticed)
+        except TimeoutError:
+            # Whoever stops in the middle of a body waits for no answer.
+            if started:
+                raise
+            await _refuse(send, 408, "the rest of the request did not come")
         except Exception:
             if not too_large:
                 raise

@@ -18,15 +18,24 @@ from nearedge.web.schema import ModelEntry
 from nearedge.web.words import number_words
 from nearedge.web.workspace import Workspace
 
-_COLUMNS: list[dict[str, Any]] = [
-    {"name": "n", "label": "No.", "field": "n", "sortable": True, "align": "right"},
-    {"name": "name", "label": "Spectrum", "field": "name", "sortable": True, "align": "left"},
-    {"name": "number", "label": "Coordination", "field": "number", "sortable": True},
-    {"name": "interval", "label": "Interval", "field": "interval", "align": "left"},
-    {"name": "label", "label": "Environment", "field": "label", "sortable": True, "align": "left"},
-    {"name": "novelty", "label": "Novelty p", "field": "novelty", "sortable": True},
-    {"name": "shift", "label": "Shift (eV)", "field": "shift", "sortable": True},
-    {"name": "status", "label": "Status", "field": "status", "sortable": True, "align": "left"},
+
+def _column(name: str, label: str, digits: int | None = None, align: str = "left") -> dict:
+    column: dict[str, Any] = {"name": name, "label": label, "field": name, "sortable": True}
+    column["align"] = align if digits is None else "right"
+    if digits is not None:
+        column[":format"] = f"value => value === null ? '–' : value.toFixed({digits})"
+    return column
+
+
+_COLUMNS = [
+    _column("n", "No.", align="right"),
+    _column("name", "Spectrum"),
+    _column("number", "Coordination", 2),
+    _column("interval", "Interval"),
+    _column("label", "Environment"),
+    _column("novelty", "Novelty p", 3),
+    _column("shift", "Shift (eV)", 2),
+    _column("status", "Status"),
 ]
 
 
@@ -62,16 +71,18 @@ class SeriesView:
         first, second = headline(trend)
         with ui.element("section").classes("ne-card").props('aria-label="Series"'):
             ui.html(f"<h2>{escape(first)}</h2><p class='ne-note'>{escape(second)}</p>")
-            self._chart = ui.plotly(self._trend_figure()).classes("w-full").mark("trend")
+            self._chart = ui.plotly(self._trend_figure()).classes("full-width").mark("trend")
         self._places = coordination_map(trend)
         self._map = None
         if self._places is not None:
             with ui.element("section").classes("ne-card"):
                 ui.html("<h2>Coordination number at every place</h2>")
-                self._map = ui.plotly(map_chart(self._places, self._is_dark())).classes("w-full")
+                self._map = ui.plotly(map_chart(self._places, self._is_dark())).classes(
+                    "full-width"
+                )
         with ui.element("section").classes("ne-card"):
             ui.html("<h2>All spectra</h2>")
-            self._heat = ui.plotly(self._heat_figure()).classes("w-full").mark("heat")
+            self._heat = ui.plotly(self._heat_figure()).classes("full-width").mark("heat")
         with ui.element("section").classes("ne-card"):
             self._table()
 
@@ -98,8 +109,8 @@ class SeriesView:
             _row(number, sample.entry, sample.name)
             for number, sample in enumerate(self._workspace.samples)
         ]
-        with ui.row().classes("items-center w-full gap-2"):
-            ui.html("<h2>Table</h2>").classes("grow")
+        with ui.row().classes("items-center full-width"):
+            ui.html("<h2>Table</h2>").classes("col")
             ui.button("CSV", icon="download", on_click=self._csv).props(
                 'outline no-caps aria-label="Download the table as CSV"'
             ).mark("csv")
@@ -107,7 +118,7 @@ class SeriesView:
                 'outline no-caps aria-label="Download the answers as JSON"'
             ).mark("json")
         table = ui.table(columns=_COLUMNS, rows=rows, row_key="n", pagination=20)
-        table.classes("w-full").props("flat dense").mark("table")
+        table.classes("full-width").props("flat dense").mark("table")
         table.on("rowClick", lambda event: self._choose(int(event.args[1]["n"]) - 1))
         ui.html("<p class='ne-note'>Click a row to see its spectrum and to print its report.</p>")
 
@@ -145,10 +156,10 @@ def _row(number: int, entry: dict[str, Any], name: str) -> dict[str, Any]:
     return {
         "n": number + 1,
         "name": name,
-        "number": round(entry["coordination"]["mean"], 2) if answered else None,
+        "number": entry["coordination"]["mean"] if answered else None,
         "interval": number_words(entry)[1] if answered else "",
         "label": entry["environment"]["label"] if answered else "",
-        "novelty": None if novelty is None else round(novelty, 3),
-        "shift": None if shift is None else round(shift, 2),
+        "novelty": novelty,
+        "shift": shift,
         "status": entry["status"],
     }
