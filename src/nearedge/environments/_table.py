@@ -142,8 +142,22 @@ def target(value: Any) -> Target | None:
                 f"label scheme: target.{key} must be a table of oxidation states, got "
                 f"{value[key]!r}"
             )
-    text(value["quantity"], "target.quantity")
-    return Target(**value)
+    return Target(
+        text(value["quantity"], "target.quantity"),
+        {name: _state(state) for name, state in value.get("elements", {}).items()},
+        {
+            name: {label: _state(one) for label, one in state.items()}
+            if isinstance(state, Mapping)
+            else _state(state)
+            for name, state in value.get("structures", {}).items()
+        },
+    )
+
+
+def _state(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise UsageError(f"label scheme: oxidation states must be numbers, got {value!r}")
+    return float(value)
 
 
 def unknown_element(symbols: Iterable[str]) -> str | None:

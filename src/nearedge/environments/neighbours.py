@@ -185,7 +185,7 @@ def neighbours_by_gap(
         closed = []
         for centre in open_centres:
             mine = np.flatnonzero(pairs.first == centre)
-            count = _before_gap(np.sort(pairs.distance_A[mine]), whole)
+            count = _before_gap(np.sort(pairs.distance_A[mine]), bool(whole))
             if count is not None:
                 nearest = mine[np.argsort(pairs.distance_A[mine], kind="stable")[:count]]
                 found.append(pairs.where(np.isin(np.arange(len(pairs.first)), nearest)))

@@ -11,8 +11,15 @@ from itertools import permutations
 import numpy as np
 from jaxtyping import Float, Int
 
-_TETRAHEDRON = [[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]]
-_OCTAHEDRON = [[1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1], [0, 0, -1]]
+_TETRAHEDRON: list[list[float]] = [[1, 1, 1], [1, -1, -1], [-1, 1, -1], [-1, -1, 1]]
+_OCTAHEDRON: list[list[float]] = [
+    [1, 0, 0],
+    [-1, 0, 0],
+    [0, 1, 0],
+    [0, -1, 0],
+    [0, 0, 1],
+    [0, 0, -1],
+]
 # Half the height of a prism or antiprism whose edges are all equal, the base having radius 1.
 _PRISM = np.sqrt(3) / 2
 _ANTIPRISM = 2**-0.75

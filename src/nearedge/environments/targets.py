@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -64,14 +63,6 @@ class Target:
                 f"{'leave them out of a ' if given else 'give at least one of them for an '}"
                 f"{self.quantity}"
             )
-        numbers = [*self.elements.values()]
-        for state in self.structures.values():
-            numbers += state.values() if isinstance(state, Mapping) else [state]
-        if not all(
-            isinstance(n, int | float) and not isinstance(n, bool) and math.isfinite(n)
-            for n in numbers
-        ):
-            raise UsageError(f"target: oxidation states must be numbers, got {numbers}")
 
     @property
     def unit(self) -> str:

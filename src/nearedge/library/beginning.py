@@ -91,7 +91,7 @@ def _recipe(
     folder: Path,
 ) -> str:
     lines = [
-        f"# {absorber} {edge} edge of {', '.join(files)}, begun by nearedge init.",
+        f"# {absorber} {edge} edge of {_some(list(files))}, begun by nearedge init.",
         "# Next: nearedge library build THIS_FILE --out LIB",
         "",
         "# Under which licence the library may be used; say so before you share it.",
@@ -107,6 +107,11 @@ def _recipe(
         "",
         *_scheme(guess, absorber),
     ]
+    lines += [
+        "",
+        "# A trajectory is what must never stand on both sides of a test: one name for everything",
+        "# that descends from one cell.",
+    ]
     place = 0
     for name, path in files.items():
         alike = guess.alike[place : place + len(frames[name])]
@@ -118,14 +123,16 @@ def _recipe(
             "",
             "[[files]]",
             f"path = {json.dumps(os.path.relpath(path, folder))}",
-            "# What must never stand on both sides of a test: one name for everything that "
-            "descends",
-            "# from one cell.",
             f"trajectory = {json.dumps(name, ensure_ascii=False)}",
         ]
         if len(alike) == 1:
             lines += _sites(alike[0], absorber)
     return "\n".join([*lines, ""])
+
+
+def _some(names: list[str]) -> str:
+    shown = ", ".join(names[:3])
+    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
 
 
 def _settings(guess: Guess) -> list[str]:
