@@ -67,10 +67,10 @@ def train_model(
     )
     sites = load_sites(library, method.grid)
     everything = np.arange(len(sites.group))
-    classifier = fit_classifier(method, sites, everything, seed)
+    classifier = fit_classifier(method, sites, everything)
     regressor = fit_regressor(method, sites, everything, seed)
     composition = fit_composition(method, sites, everything, seed)
-    calibration = calibrate(method, sites, assessment.known, classifier.ensemble_, seed)
+    calibration = calibrate(method, sites, assessment.known, classifier, seed)
     summary = library_info(library_path)
     info = {
         "absorber": library["absorber"].attrs["labels"][0],
@@ -107,7 +107,7 @@ def train_model(
         "bands": class_bands(sites.intensity, sites.environment, sites.labels),
         "trained_broadening_eV": method.augmentation.broadening_eV if method.augmentation else 0,
         "held_out": assessment.figures,
-        "versions": {name: version(name) for name in ("nearedge", "numba", "numpy")},
+        "versions": {name: version(name) for name in ("nearedge", "numpy", "scipy")},
         "coverage_kind": calibration.statements.coverage_kind(DEFAULT_COVERAGE),
         "seed": seed,
     }
