@@ -62,7 +62,7 @@ def test_the_answer_moves_with_the_slider_and_comes_back(address, open_page, sca
     _upload(page, scan)
     page.locator(".ne-number").wait_for()
     before = page.locator(".ne-number").inner_text()
-    slider = page.get_by_role("slider", name="Shift of the energies in eV")
+    slider = page.get_by_role("slider", name="Shift of the energies from that found")
     slider.focus()
     for _ in range(20):
         slider.press("ArrowRight")

@@ -11,8 +11,14 @@ from nicegui import ui
 
 from nearedge.errors import NearedgeError
 from nearedge.web.charts import colours, spectrum_chart
-from nearedge.web.components import ATOM_COLOURS, Atoms
-from nearedge.web.words import novelty_words, number_words, set_words, steps_words
+from nearedge.web.components import ATOM_COLOURS, Atoms, Range
+from nearedge.web.words import (
+    novelty_words,
+    number_words,
+    sentence,
+    set_words,
+    steps_words,
+)
 from nearedge.web.workspace import Sample, Workspace
 
 # How far the slider goes to either side, and in what steps.
@@ -102,31 +108,28 @@ class AnswerView:
                 "<h2>Alignment of the energy axis</h2><p class='ne-note'>What was added to the "
                 f"energies. {how} Try another shift and watch the answer.</p>"
             )
-            self._shift = ui.html(_shift_words(self._found_eV, self._found_eV))
+            self._shift = ui.html(_shift_words(self._found_eV, 0.0))
             self._shift.props('aria-live="polite"')
             if self._sample.path is None:
                 ui.html("<p class='ne-note'>This scan came without its file.</p>")
                 return
-            low, high = self._found_eV - _REACH_EV, self._found_eV + _REACH_EV
-            self._slider = (
-                ui.slider(min=low, max=high, step=_STEP_EV, value=self._found_eV)
-                .props('aria-label="Shift of the energies in eV"')
-                .mark("shift")
+            # In whole steps from where it was found, so that one of them is exactly there.
+            self._slider = Range(
+                -_REACH_EV, _REACH_EV, _STEP_EV, 0.0, "Shift of the energies from that found", "eV"
             )
-            self._slider.on_value_change(lambda event: self._try(event.value))
+            self._slider.on("moved", lambda event: self._try(float(event.args)), throttle=0.05)
             ui.button("Back to the shift found", on_click=self._back, icon="undo").props(
                 "flat dense no-caps"
             )
 
     async def _back(self) -> None:
-        self._slider.value = self._found_eV
+        self._slider.put(0.0)
+        await self._try(0.0)
 
-    async def _try(self, shift_eV: float | None) -> None:
+    async def _try(self, moved_eV: float) -> None:
         """Show the answer at another shift; while one is asked for, only the last one waits."""
-        if shift_eV is None:
-            return
-        self._wanted_eV = shift_eV
-        self._shift.content = _shift_words(shift_eV, self._found_eV)
+        self._wanted_eV = moved_eV
+        self._shift.content = _shift_words(self._found_eV, moved_eV)
         if self._asking:
             return
         self._asking = True
@@ -139,13 +142,14 @@ class AnswerView:
         finally:
             self._asking = False
 
-    async def _at(self, shift_eV: float) -> None:
-        if abs(shift_eV - self._found_eV) < _STEP_EV / 4:
+    async def _at(self, moved_eV: float) -> None:
+        if abs(moved_eV) < _STEP_EV / 4:
             # The found shift carries its uncertainty, which a given one has not.
             self._entry = self._sample.entry
             content = await self._workspace.ask("look", self._sample, what="portrait")
             self._shown = json.loads(content)
         else:
+            shift_eV = self._found_eV + moved_eV
             content = await self._workspace.ask("shift", self._sample, shift_eV=shift_eV)
             found = json.loads(content)
             self._entry, self._shown = found["entry"], found["portrait"]
@@ -203,10 +207,11 @@ class AnswerView:
         )
 
 
-def _shift_words(shift_eV: float, found_eV: float) -> str:
-    moved = shift_eV - found_eV
-    said = "as found" if abs(moved) < _STEP_EV / 4 else f"{moved:+.2f} eV from where it was found"
-    return f"<div class='ne-shift'>{shift_eV:+.2f} eV</div><p class='ne-note'>{said}</p>"
+def _shift_words(found_eV: float, moved_eV: float) -> str:
+    at_home = abs(moved_eV) < _STEP_EV / 4
+    said = "as found" if at_home else f"{moved_eV:+.2f} eV from where it was found"
+    shown = f"{found_eV + moved_eV:+.2f}".replace("-", "−")
+    return f"<div class='ne-shift'>{shown} eV</div><p class='ne-note'>{said}</p>"
 
 
 def _head(name: str, entry: dict[str, Any], dark: bool) -> str:
@@ -241,7 +246,7 @@ def _head(name: str, entry: dict[str, Any], dark: bool) -> str:
     if message:
         parts.append(
             _says(
-                f"{message[0].upper()}{message[1:]}",
+                message if message.startswith(entry["file"]) else sentence(message),
                 {"error": "bad", "abstained": "warn"}.get(entry["status"], "info"),
             )
         )

@@ -38,6 +38,29 @@ class Dropzone(Element, component="static/dropzone.js"):
         self._props |= {"url": url, "most": most, "mostText": most_text}
 
 
+class Range(Element, component="static/range.js"):
+    """A number to choose within a range.
+
+    Parameters
+    ----------
+    least, most, step, value
+        The range, and where it begins.
+    label, unit
+        What is chosen.
+    """
+
+    def __init__(
+        self, least: float, most: float, step: float, value: float, label: str, unit: str
+    ) -> None:
+        super().__init__()
+        self._props |= {"least": least, "most": most, "step": step, "value": value}
+        self._props |= {"label": label, "unit": unit}
+
+    def put(self, value: float) -> None:
+        """Move it from here; this is no choice of the user's."""
+        self.run_method("put", value)
+
+
 class Atoms(Element, component="static/atoms.js"):
     """Atoms around a site, the site itself marked, to be rotated."""
 

@@ -77,14 +77,14 @@ def add_page(app: FastAPI, state: State) -> None:
 
         client.on_delete(gone)
         held.build()
-        await client.connected(timeout=30)
+        await client.connected(timeout=300)
         await held.welcome()
 
     ui.run_with(
         app,
         title="nearedge",
         language="en-US",
-        reconnect_timeout=20,
+        reconnect_timeout=60,
         show_welcome_message=False,
         tailwind=False,
     )

@@ -6,6 +6,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 
+def sentence(text: str) -> str:
+    """A text that begins like a sentence.
+
+    Examples
+    --------
+    >>> sentence("energies shifted")
+    'Energies shifted'
+    """
+    return text[:1].upper() + text[1:]
+
+
 def number_words(entry: Mapping[str, Any]) -> tuple[str, str]:
     """The coordination number, and its interval.
 
@@ -45,7 +56,7 @@ def novelty_words(entry: Mapping[str, Any]) -> str:
     p_value = novelty.get("p_value")
     if novelty.get("flag") or p_value is None:
         reason = str(novelty.get("reason") or "unlike the library")
-        return f"{reason[0].upper()}{reason[1:]}".rstrip(".") + "."
+        return sentence(reason).rstrip(".") + "."
     how = "Like the library" if p_value >= 0.1 else "At the margin of the library"
     return (
         f"{how}: of 100 spectra of its kind, {max(1, round(100 * p_value))} are as unusual as this "
