@@ -65,10 +65,11 @@ class CellRecipe(_Table):
 
 
 class FileRecipe(_Table):
-    """A file of structures that exists already; `sites` are the absorbers to compute, or all."""
+    """A file of structures that exists already: all or some snapshots, all or some absorbers."""
 
     path: str
     trajectory: str = Field(min_length=1)
+    snapshots: tuple[int, ...] | None = _list(default=None, min_length=1)
     sites: tuple[int, ...] | None = _list(default=None, min_length=1)
 
 
