@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from nearedge.errors import NearedgeError, UsageError
-from nearedge.library import build_library, names, open_library, relabel_library
+from nearedge.library import (
+    build_library,
+    library_info,
+    names,
+    open_library,
+    relabel_library,
+)
 
 SCHEME = """name = "few or many"
 absorber = "O"
@@ -55,6 +61,9 @@ def test_the_target_is_stored_with_its_unit(library, scheme, tmp_path):
     assert (target.attrs["quantity"], target.attrs["units"]) == ("mean distance", "Å")
     # Rocksalt with a lattice parameter of 4.2 Å, atoms shaken by 0.03 Å.
     np.testing.assert_allclose(target.values, 2.1, atol=0.05)
+    told = library_info(tmp_path / "new.zarr")["target"]
+    assert told.pop("mean") == pytest.approx(target.values.mean(), abs=1e-3)
+    assert told == {"quantity": "mean distance", "units": "Å"}
 
 
 def test_going_back_gives_the_first_labels_again(library, scheme, tmp_path):

@@ -43,7 +43,8 @@ def overall_ratio(
     Returns
     -------
     Ratio or None
-        None where the scheme leaves the ratio undefined. The mean is taken at the middle of the
+        None where the scheme leaves the ratio undefined, or its target is not the coordination
+        number. The mean is taken at the middle of the
         range, the interval at its ends.
 
     Raises
@@ -60,7 +61,7 @@ def overall_ratio(
     >>> round(ratio.mean, 3), [round(end, 3) for end in ratio.interval]
     (0.288, [0.269, 0.312])
     """
-    if scheme.absorbers_per_neighbour is None:
+    if scheme.absorbers_per_neighbour is None or scheme.target is not None:
         return None
     low, high = scheme.absorbers_per_neighbour
     middle = 2.0 * max(mean, 0.0) / (low + high)

@@ -65,10 +65,7 @@ class CellRecipe(_Table):
 
 
 class FileRecipe(_Table):
-    """A file of structures that exists already.
-
-    All of them or some `snapshots`; all absorbers are computed, or those in `sites`.
-    """
+    """A file of structures that exists already: all or some snapshots, all or some absorbers."""
 
     path: str
     trajectory: str = Field(min_length=1)
