@@ -243,7 +243,14 @@ def reproduce(
 
 
 @app.command
-def train(library: Path, *, out: Path, seed: int = 0, output: Output = _PLAIN) -> None:
+def train(
+    library: Path,
+    *,
+    out: Path,
+    pretrained: Annotated[str | None, Parameter(name="--from")] = None,
+    seed: int = 0,
+    output: Output = _PLAIN,
+) -> None:
     """Assess nearedge's method on a library, train it on all sites, and save the model.
 
     Parameters
@@ -252,6 +259,9 @@ def train(library: Path, *, out: Path, seed: int = 0, output: Output = _PLAIN) -
         A labelled library.
     out
         Folder of the model.
+    pretrained
+        Continue from this model, a folder or "default", that was trained on another engine's
+        spectra.
     seed
         The same seed gives the same model.
     """
@@ -260,7 +270,14 @@ def train(library: Path, *, out: Path, seed: int = 0, output: Output = _PLAIN) -
     from nearedge.studies.training import train_model
 
     with local_executor() as executor, progress_bar() as progress:
-        info = train_model(library, out, seed=seed, executor=executor, progress=progress)
+        info = train_model(
+            library,
+            out,
+            pretrained=pretrained,
+            seed=seed,
+            executor=executor,
+            progress=progress,
+        )
     if output.json:
         print_json(info)
         return
@@ -272,6 +289,7 @@ def train(library: Path, *, out: Path, seed: int = 0, output: Output = _PLAIN) -
 def assess(
     library: Path,
     *,
+    pretrained: Annotated[str | None, Parameter(name="--from")] = None,
     group_by: Literal["trajectory", "atom", "structure"] | None = None,
     folds: int | None = None,
     seed: int = 0,
@@ -284,6 +302,8 @@ def assess(
     ----------
     library
         A labelled library.
+    pretrained
+        Continue from this model, a folder or "default", in every fold.
     group_by
         What is never split; trajectories where there are at least 5, else atoms.
     folds
@@ -300,6 +320,7 @@ def assess(
     with local_executor() as executor, progress_bar() as progress:
         result = run(
             library,
+            pretrained=pretrained,
             group_by=group_by,
             folds=folds,
             seed=seed,

@@ -24,9 +24,10 @@ from nearedge.mixtures import (
 from nearedge.models import load_model
 from nearedge.models.composition import fractions_by_library, fractions_by_means
 from nearedge.models.kinds import Classifier
-from nearedge.models.method import DEFAULT
+from nearedge.models.method import DEFAULT, Method
 from nearedge.spectra import PAPER_GRID, EnergyGrid
 from nearedge.studies.classical import ask
+from nearedge.studies.continuing import continuing
 from nearedge.studies.held_out import (
     ClassifierAnswers,
     RegressorAnswers,
@@ -59,6 +60,7 @@ _FRACTION_MIXTURES = 200
 def assess(
     library_path: str | os.PathLike[str],
     *,
+    pretrained: str | None = None,
     group_by: GroupBy | None = None,
     folds: int | None = None,
     seed: int = 0,
@@ -74,6 +76,9 @@ def assess(
     ----------
     library_path
         A labelled library.
+    pretrained
+        Folder of a model, or ``"default"``, to continue from in every fold; None to train from
+        scratch.
     group_by
         What is never split; by default trajectories where there are at least 5, else atoms.
     folds
@@ -92,11 +97,19 @@ def assess(
     dict
         ``classifier.held_out``, ``regressor.held_out``, ``composition.held_out``, the first two
         again for spectra changed as in training (``broadened_and_noisy``), ``coverage_kind``,
-        ``audit``, ``group_by``, ``folds``, ``sites``, ``classes`` and ``seed``.
+        ``audit``, ``group_by``, ``folds``, ``sites``, ``classes`` and ``seed``; continued from a
+        pretrained model also ``pretraining``: its engine and library, and the ``alignment`` found
+        in every fold.
     """
     library = open_library(library_path).load()
     assessment = assess_library(
-        library, group_by=group_by, folds=folds, seed=seed, executor=executor, progress=progress
+        library,
+        method=DEFAULT if pretrained is None else continuing(pretrained),
+        group_by=group_by,
+        folds=folds,
+        seed=seed,
+        executor=executor,
+        progress=progress,
     )
     if out is not None:
         from nearedge.studies.assessment_report import write_assessment
@@ -127,6 +140,7 @@ class Assessment:
 def assess_library(
     library: xarray.Dataset,
     *,
+    method: Method = DEFAULT,
     group_by: GroupBy | None = None,
     folds: int | None = None,
     seed: int = 0,
@@ -134,7 +148,9 @@ def assess_library(
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Assessment:
     """Do what `assess` does for a library that is open already."""
-    sites = load_sites(library, DEFAULT.grid, group_by)
+    sites = load_sites(library, method.grid, group_by)
+    if method.pretraining is not None:
+        sites = method.pretraining.widen(sites)
     paper_sites = load_sites(library, PAPER_GRID, group_by)
     groups = len(np.unique(sites.group))
     folds = min(_FOLDS, groups) if folds is None else folds
@@ -169,7 +185,7 @@ def assess_library(
         fractions.append(_fraction_errors(models.composition, split))
 
     known = answer_out_of_fold(
-        DEFAULT, sites, seed, folds=splits, observe=ask_models, progress=progress
+        method, sites, seed, folds=splits, observe=ask_models, progress=progress
     )
     trust, broad = check_statements(known), check_statements(known, changed=True)
     shared = [examples.shared for _, examples in networks["classifier"]]
@@ -198,6 +214,12 @@ def assess_library(
         },
         "seed": seed,
     }
+    if method.pretraining is not None:
+        figures["pretraining"] = method.pretraining.described | {
+            "alignment": [
+                method.pretraining.align(method.grid, sites, part.train).to_dict() for part in parts
+            ]
+        }
     return Assessment(figures, known, trust)
 
 
