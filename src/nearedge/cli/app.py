@@ -400,6 +400,7 @@ def train(
     library: Path,
     *,
     out: Path,
+    pretrained: Annotated[str | None, Parameter(name="--from")] = None,
     seed: int = 0,
     window: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
     output: Output = _PLAIN,
@@ -412,6 +413,9 @@ def train(
         A labelled library.
     out
         Folder of the model.
+    pretrained
+        Continue from this model, a folder or "default", that was trained on another engine's
+        spectra.
     seed
         The same seed gives the same model.
     window
@@ -425,6 +429,7 @@ def train(
         info = train_model(
             library,
             out,
+            pretrained=pretrained,
             seed=seed,
             window_eV=None if window is None else _windows(window, one=True)[0],
             executor=executor,
@@ -441,6 +446,7 @@ def train(
 def assess(
     library: Path,
     *,
+    pretrained: Annotated[str | None, Parameter(name="--from")] = None,
     group_by: Literal["trajectory", "atom", "structure"] | None = None,
     folds: int | None = None,
     seed: int = 0,
@@ -454,6 +460,8 @@ def assess(
     ----------
     library
         A labelled library.
+    pretrained
+        Continue from this model, a folder or "default", in every fold.
     group_by
         What is never split; trajectories where there are at least 5, else atoms.
     folds
@@ -473,6 +481,7 @@ def assess(
     with local_executor() as executor, progress_bar() as progress:
         result = run(
             library,
+            pretrained=pretrained,
             group_by=group_by,
             folds=folds,
             seed=seed,

@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from nearedge.errors import UsageError
 from nearedge.models.ensemble import Ensemble
-from nearedge.models.expansion import KernelClassifier, KernelRegressor
+from nearedge.models.expansion import KernelClassifier, KernelRegressor, pair_slopes
 from nearedge.models.kinds import Classifier, Regressor
 from nearedge.models.network import Parameters, outputs, softmax
 from nearedge.models.store import Model
@@ -97,7 +97,7 @@ def integrated_gradients(
     if isinstance(model, Ensemble):
         return _of_networks(model, ends, output)
     if isinstance(model, KernelRegressor) or (
-        isinstance(model, KernelClassifier) and model.link == "softmax"
+        isinstance(model, KernelClassifier) and model.link != "simplex"
     ):
         return _of_expansion(model, ends, output)
     raise UsageError(f"a {type(model).__name__} has no gradient here")
@@ -114,15 +114,15 @@ def _of_expansion(
     places = ((pieces + (nodes + 1) / 2) / _PIECES).ravel()
     line = start + places[:, None] * (stop - start)
     is_classifier = isinstance(model, KernelClassifier)
-    one = np.eye(len(expansion.bias))[output]
-    by_output = np.broadcast_to(one, (len(line), len(one)))
+    by_output = np.ones((len(line), 1))
     if is_classifier:
-        probability = softmax(expansion.outputs(line))
+        one, probability = np.eye(len(model.classes))[output], model.predict_proba(line)
         by_output = probability[:, [output]] * (one - probability)
+        if model.link == "pairs":
+            by_output = pair_slopes(by_output, expansion.outputs(line))
     shares = np.tile(weights, _PIECES) / (2 * _PIECES)
     contribution = (shares @ expansion.slope(line, by_output)) * (stop - start)
-    answers = expansion.outputs(ends)
-    before, after = (softmax(answers) if is_classifier else answers)[:, output]
+    before, after = model.predict_proba(ends)[:, output] if is_classifier else model.predict(ends)
     return Attribution(contribution, float(after), float(before))
 
 

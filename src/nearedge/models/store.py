@@ -27,7 +27,7 @@ _NUMBERS, _DESCRIPTION, _CARD = "model.safetensors", "model.json", "card.md"
 _KINDS = {"classifier": Classifier, "regressor": Regressor, "composition": Classifier}
 # Models of earlier versions lack these, and read as well.
 _OPTIONAL = {"composition"}
-_CALIBRATION, _SITES = "calibration", "sites"
+_CALIBRATION, _SITES, _TRAINING = "calibration", "sites", "training"
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +62,8 @@ class Model:
         What `nearedge.uncertainty` makes statements of coverage from; None in a model without.
     sites
         Sites of the library that `nearedge.models.nearest` compares with; None in a model without.
+    training
+        The sites it was trained on, see `nearedge.models.pretraining`; None in a model without.
     """
 
     classifier: Classifier
@@ -70,6 +72,7 @@ class Model:
     composition: Classifier | None = None
     calibration: Attachment | None = None
     sites: Attachment | None = None
+    training: Attachment | None = None
 
 
 def save_model(
@@ -79,6 +82,7 @@ def save_model(
     card: str,
     calibration: Attachment | None = None,
     sites: Attachment | None = None,
+    training: Attachment | None = None,
 ) -> None:
     """Write a model folder, whole or not at all.
 
@@ -99,6 +103,8 @@ def save_model(
         What belongs to the model for stating its uncertainty.
     sites
         The sites that it was trained on, from `nearedge.models.known_sites`.
+    training
+        The sites it was trained on, for others to continue from.
 
     Raises
     ------
@@ -128,13 +134,14 @@ def save_model(
     for kind, model in models.items():
         tensors |= {f"{kind}.{name}": value for name, value in tensors_of(model).items()}
     attached: dict[str, Any] = {}
-    for place, attachment in ((_CALIBRATION, calibration), (_SITES, sites)):
+    parts = ((_CALIBRATION, calibration), (_SITES, sites), (_TRAINING, training))
+    for part, attachment in parts:
         if attachment is not None:
             tensors |= {
-                f"{place}.{name}": np.ascontiguousarray(value)
+                f"{part}.{name}": np.ascontiguousarray(value)
                 for name, value in attachment.numbers.items()
             }
-            attached[place] = attachment.description
+            attached[part] = attachment.description
     numbers = save_tensors(tensors)
     description = {
         "format": "nearedge model",
@@ -232,6 +239,7 @@ def load_model(folder: str | os.PathLike[str]) -> Model:
         }
         calibration = _attachment(_CALIBRATION, description, tensors)
         sites = _attachment(_SITES, description, tensors)
+        training = _attachment(_TRAINING, description, tensors)
     except (SafetensorError, KeyError, TypeError, ValueError, UsageError) as error:
         raise NearedgeError(f"the model {path} is damaged: {error}; train again") from None
     return Model(
@@ -241,6 +249,7 @@ def load_model(folder: str | os.PathLike[str]) -> Model:
         parts.get("composition"),
         calibration,
         sites,
+        training,
     )
 
 

@@ -27,6 +27,7 @@ from nearedge.models.kinds import Classifier
 from nearedge.models.method import DEFAULT, Method
 from nearedge.spectra import PAPER_GRID, EnergyGrid
 from nearedge.studies.classical import ask
+from nearedge.studies.continuing import continuing
 from nearedge.studies.held_out import (
     ClassifierAnswers,
     RegressorAnswers,
@@ -59,6 +60,7 @@ _FRACTION_MIXTURES = 200
 def assess(
     library_path: str | os.PathLike[str],
     *,
+    pretrained: str | None = None,
     group_by: GroupBy | None = None,
     folds: int | None = None,
     seed: int = 0,
@@ -75,6 +77,9 @@ def assess(
     ----------
     library_path
         A labelled library.
+    pretrained
+        Folder of a model, or ``"default"``, to continue from in every fold; None to train from
+        scratch.
     group_by
         What is never split; by default trajectories where there are at least 5, else atoms.
     folds
@@ -97,16 +102,18 @@ def assess(
         ``classifier.held_out``, ``regressor.held_out``, ``composition.held_out``, the first two
         again for spectra changed as in training (``broadened_and_noisy``), ``coverage_kind``,
         ``audit``, ``group_by``, ``folds``, ``sites``, ``classes``, ``window_eV`` and ``seed``;
-        ``windows`` with the main figures of each where several are compared.
+        ``windows`` with the main figures of each where several are compared; continued from a
+        pretrained model also ``pretraining``: its engine and library, and the ``alignment`` found
+        in every fold.
     """
     library = open_library(library_path).load()
     assessments = [
         assess_library(
             library,
+            method_for(library, window, pretrained),
             group_by=group_by,
             folds=folds,
             seed=seed,
-            window_eV=window,
             executor=executor,
             progress=progress,
         )
@@ -143,17 +150,18 @@ class Assessment:
 
 def assess_library(
     library: xarray.Dataset,
+    method: Method,
     *,
     group_by: GroupBy | None = None,
     folds: int | None = None,
     seed: int = 0,
-    window_eV: tuple[float, float] | None = None,
     executor: Executor | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Assessment:
-    """Do what `assess` does for a library that is open already and one window."""
-    method = method_for(library, window_eV)
+    """Do what `assess` does for a library that is open already and one method."""
     sites = load_sites(library, method.grid, group_by)
+    if method.pretraining is not None:
+        sites = method.pretraining.widen(sites)
     paper_sites = load_sites(library, PAPER_GRID, group_by)
     groups = len(np.unique(sites.group))
     folds = min(_FOLDS, groups) if folds is None else folds
@@ -218,18 +226,41 @@ def assess_library(
         "window_eV": [method.grid.start_eV, method.grid.stop_eV],
         "seed": seed,
     }
+    if method.pretraining is not None:
+        figures["pretraining"] = method.pretraining.described | {
+            "alignment": [
+                method.pretraining.align(method.grid, sites, part.train).to_dict() for part in parts
+            ]
+        }
     return Assessment(figures, known, trust)
 
 
-def method_for(library: xarray.Dataset, window_eV: tuple[float, float] | None = None) -> Method:
-    """Return nearedge's method, on a window if one is given, if the library covers it.
+def method_for(
+    library: xarray.Dataset,
+    window_eV: tuple[float, float] | None = None,
+    pretrained: str | None = None,
+) -> Method:
+    """Return nearedge's method for a library.
+
+    Parameters
+    ----------
+    library
+        Must cover the energies that the method looks at.
+    window_eV
+        First and last of them; the method's own if not given.
+    pretrained
+        Folder of a model to continue from, or ``"default"``.
 
     Raises
     ------
     UsageError
-        If it does not.
+        If the library does not cover the window.
+    NearedgeError
+        If the pretrained model cannot be used.
     """
-    method = DEFAULT if window_eV is None else DEFAULT.within(window_eV)
+    method = DEFAULT if pretrained is None else continuing(pretrained)
+    if window_eV is not None:
+        method = method.within(window_eV)
     first, last = (float(library["energy"][end]) for end in (0, -1))
     slack = method.grid.step_eV / 2
     if method.grid.start_eV < first - slack or method.grid.stop_eV > last + slack:
