@@ -179,7 +179,7 @@ class AnswerView:
             return
         with self._choice:
             toggle = ui.toggle(
-                {place: site["environment"] for place, site in enumerate(sites)},
+                {place: f"{place + 1}: {site['environment']}" for place, site in enumerate(sites)},
                 value=0,
                 on_change=lambda event: self._show_site(sites[event.value]),
             ).props('no-caps dense unelevated aria-label="Similar sites, nearest first"')
@@ -286,7 +286,7 @@ def _bars(entry: dict[str, Any], dark: bool) -> str:
         intervals = composition.get("intervals") or {}
         note = "of a sample with sites of several kinds"
         if composition.get("coverage"):
-            note += f"; dark lines: {100 * composition['coverage']:.0f} % intervals"
+            note += f"; thin lines: {100 * composition['coverage']:.0f} % intervals"
         rows = [
             _bar(label, share, hues.get(label, "#777"), intervals.get(label))
             for label, share in composition["fractions"].items()
