@@ -120,7 +120,7 @@ PREDICT_BODY: dict[str, Any] = {
                         "type": "array",
                         "minItems": 1,
                         "items": {"type": "string", "format": "binary"},
-                        "description": "Files with spectra, in any format that nearedge reads; 200 at most",
+                        "description": "Files with spectra, in any readable format; 200 at most",
                     }
                 },
             },
