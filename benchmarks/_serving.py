@@ -138,3 +138,10 @@ def memory_MB(process: psutil.Process) -> tuple[float, float]:
     workers = process.children(recursive=True)
     used = sum(child.memory_info().rss for child in workers)
     return process.memory_info().rss / 1e6, used / 1e6
+
+
+def processor_seconds(process: psutil.Process) -> tuple[float, float]:
+    """Processor time so far of the server, and of its workers together."""
+    workers = [child.cpu_times() for child in process.children(recursive=True)]
+    own = process.cpu_times()
+    return own.user + own.system, sum(times.user + times.system for times in workers)

@@ -13,7 +13,17 @@ import asyncio
 import os
 import time
 
-from _serving import PREDICT, SPECTRA, Tally, client, measured, memory_MB, server, upload
+from _serving import (
+    PREDICT,
+    SPECTRA,
+    Tally,
+    client,
+    measured,
+    memory_MB,
+    processor_seconds,
+    server,
+    upload,
+)
 
 
 async def _load(address: str, request: bytes, clients: int, seconds: float, pause: float) -> Tally:
@@ -50,9 +60,16 @@ def main() -> None:
     }
     with server() as (address, process):
         for name, (request, pause) in cases.items():
+            before = processor_seconds(process)
             tally = asyncio.run(_load(address, request, words.clients, words.seconds, pause))
             rate = len(tally.seconds) / words.seconds
-            print(f"{name}: {rate:.0f} a second; {tally.row()}", flush=True)
+            print(f"{name}: {rate:.0f} a second; {tally.row()}")
+            own, workers = (
+                1e3 * (after - begin) / max(1, len(tally.seconds))
+                for begin, after in zip(before, processor_seconds(process), strict=True)
+            )
+            print(f"    processor a request: server {own:.1f} ms, workers {workers:.1f} ms")
+            print(f"    load of the machine: {os.getloadavg()[0]:.1f}", flush=True)
         request = upload(site, path=brief)
         done = 0
         print("requests, memory of the server and of its workers (MB)")

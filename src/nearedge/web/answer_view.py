@@ -10,7 +10,7 @@ from typing import Any
 from nicegui import ui
 
 from nearedge.errors import NearedgeError
-from nearedge.web.charts import colours, spectrum_chart
+from nearedge.web.charts import colours, shift_chart, spectrum_chart
 from nearedge.web.components import ATOM_COLOURS, Atoms, Range
 from nearedge.web.words import (
     novelty_words,
@@ -24,6 +24,8 @@ from nearedge.web.workspace import Sample, Workspace
 # How far the slider goes to either side, and in what steps.
 _REACH_EV = 4.0
 _STEP_EV = 0.05
+# Where the curve below the slider is worked out.
+_SWEEP_EV = [round(-3.0 + 0.25 * step, 2) for step in range(25)]
 
 
 class AnswerView:
@@ -51,6 +53,9 @@ class AnswerView:
         self._found_eV = float((sample.entry.get("alignment") or {}).get("shift_eV") or 0.0)
         self._wanted_eV: float | None = None
         self._asking = False
+        self._moved_eV = 0.0
+        self._numbers: list[float | None] = []
+        self._moves: ui.plotly | None = None
 
     async def build(self) -> None:
         """Make the parts, in the element that is open."""
@@ -86,6 +91,8 @@ class AnswerView:
     def redraw(self) -> None:
         """Draw again, in another theme."""
         self._write()
+        if self._moves is not None:
+            self._moves.update_figure(self._moves_figure())
         if self._shown:
             self._chart.update_figure(spectrum_chart(self._shown, self._is_dark()))
 
@@ -121,6 +128,22 @@ class AnswerView:
             ui.button("Back to the shift found", on_click=self._back, icon="undo").props(
                 "flat dense no-caps"
             )
+            self._sweep = ui.element("div").classes("full-width")
+        ui.timer(0.05, self._find_sweep, once=True)
+
+    async def _find_sweep(self) -> None:
+        """Show how the answer depends on the shift; gaps are shifts without an answer."""
+        shifts_eV = [self._found_eV + moved_eV for moved_eV in _SWEEP_EV]
+        try:
+            content = await self._workspace.ask("sweep", self._sample, shifts_eV=shifts_eV)
+        except NearedgeError:
+            return
+        self._numbers = json.loads(content)
+        with self._sweep:
+            self._moves = ui.plotly(self._moves_figure()).classes("full-width")
+
+    def _moves_figure(self) -> dict[str, Any]:
+        return shift_chart(_SWEEP_EV, self._numbers, self._moved_eV, self._is_dark())
 
     async def _back(self) -> None:
         self._slider.put(0.0)
@@ -128,7 +151,7 @@ class AnswerView:
 
     async def _try(self, moved_eV: float) -> None:
         """Show the answer at another shift; while one is asked for, only the last one waits."""
-        self._wanted_eV = moved_eV
+        self._wanted_eV = self._moved_eV = moved_eV
         self._shift.content = _shift_words(self._found_eV, moved_eV)
         if self._asking:
             return
@@ -179,7 +202,7 @@ class AnswerView:
             return
         with self._choice:
             toggle = ui.toggle(
-                {place: site["environment"] for place, site in enumerate(sites)},
+                {place: f"{place + 1}: {site['environment']}" for place, site in enumerate(sites)},
                 value=0,
                 on_change=lambda event: self._show_site(sites[event.value]),
             ).props('no-caps dense unelevated aria-label="Similar sites, nearest first"')
@@ -286,7 +309,7 @@ def _bars(entry: dict[str, Any], dark: bool) -> str:
         intervals = composition.get("intervals") or {}
         note = "of a sample with sites of several kinds"
         if composition.get("coverage"):
-            note += f"; dark lines: {100 * composition['coverage']:.0f} % intervals"
+            note += f"; thin lines: {100 * composition['coverage']:.0f} % intervals"
         rows = [
             _bar(label, share, hues.get(label, "#777"), intervals.get(label))
             for label, share in composition["fractions"].items()

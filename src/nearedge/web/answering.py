@@ -34,6 +34,7 @@ from nearedge.web.looking import (
     scaled,
     shifted,
     simulated_series,
+    sweep,
 )
 from nearedge.web.report import report
 
@@ -290,6 +291,13 @@ def _shift(task: Task, models: Models, limits: Limits) -> Answer:
     return Answer(200, packed(entry_of(record) | {"portrait": look(record, model)}))
 
 
+def _sweep(task: Task, models: Models, limits: Limits) -> Answer:
+    _, model = models[task.options["model"]]
+    [(name, path)] = task.files
+    shifts_eV = task.options["shifts_eV"]
+    return Answer(200, packed(sweep(path, name, task.options["index"], shifts_eV, model)))
+
+
 def _example(task: Task, models: Models, limits: Limits) -> Answer:
     _, model = models[task.options["model"]]
     return Answer(200, simulated_series(model, task.options["scans"]))
@@ -300,5 +308,6 @@ _KINDS: dict[str, Callable[[Task, Models, Limits], Answer]] = {
     "open": _open,
     "look": _look,
     "shift": _shift,
+    "sweep": _sweep,
     "example": _example,
 }

@@ -57,7 +57,7 @@ def read_arrays(body: bytes) -> list[Spectrum | Fault]:
     >>> body = b'{"spectra": [{"energy_eV": [-5, 25], "intensity": [1]}]}'
     >>> [fault] = read_arrays(body)
     >>> fault.message
-    'arrays, spectrum 1: 2 energies but intensities of shape (1,); give one intensity per energy'
+    'arrays, spectrum 1: 2 energies but 1 intensities; give one intensity per energy'
     """
     try:
         arrays = Arrays.model_validate_json(body)
@@ -74,6 +74,13 @@ def read_arrays(body: bytes) -> list[Spectrum | Fault]:
 def _spectrum(given: SpectrumArrays, scan: str) -> Spectrum | Fault:
     energy_eV = np.array(given.energy_eV, dtype=float)
     where = f"{given.name}, spectrum {scan}"
+    if len(given.intensity) != len(given.energy_eV):
+        return Fault(
+            given.name,
+            scan,
+            f"{where}: {len(given.energy_eV)} energies but {len(given.intensity)} intensities; "
+            "give one intensity per energy",
+        )
     try:
         check_axis(energy_eV, where)
         return Spectrum(

@@ -166,6 +166,39 @@ def library_chart(
     return {"data": data, "layout": layout, "config": CONFIG}
 
 
+def shift_chart(
+    moved_eV: Sequence[float], numbers: Sequence[float | None], at_eV: float, dark: bool
+) -> Figure:
+    """The coordination number at shifts around the one that was found, and where the slider is."""
+    accent = "#4fd1c5" if dark else "#0b6e6e"
+    layout = _layout(dark, 210)
+    layout["margin"] = {"l": 48, "r": 8, "t": 8, "b": 40}
+    layout["showlegend"] = False
+    layout["xaxis"] |= {"title": {"text": "Moved by (eV)"}}
+    layout["yaxis"] |= {"title": {"text": "Coordination number"}, "rangemode": "tozero"}
+    layout["shapes"] = [
+        {
+            "type": "line",
+            "x0": at_eV,
+            "x1": at_eV,
+            "y0": 0,
+            "y1": 1,
+            "yref": "paper",
+            "line": {"color": _ink(dark), "width": 2, "dash": "dot"},
+        }
+    ]
+    line = {
+        "x": list(moved_eV),
+        "y": list(numbers),
+        "mode": "lines+markers",
+        "line": {"color": accent, "width": 2},
+        "marker": {"size": 5},
+        "hovertemplate": "%{x:+.2f} eV: %{y:.2f}<extra></extra>",
+    }
+    config = CONFIG | {"displayModeBar": False}
+    return {"data": [line], "layout": layout, "config": config}
+
+
 def trend_chart(trend: Trend, labels: Sequence[str], dark: bool) -> Figure:
     """The coordination number and the shares of the environments along a series."""
     hues = colours(labels, dark)

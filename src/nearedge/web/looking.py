@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from functools import lru_cache
 from typing import Any
@@ -17,6 +17,7 @@ from nearedge.plain import plain
 from nearedge.predict import Prediction, predict
 from nearedge.series import Record, document
 from nearedge.series.reading import Fault, read_pieces
+from nearedge.spectra import Spectrum
 from nearedge.web.nearest import sites_with_atoms
 
 # Digits that a curve on a screen can show.
@@ -65,10 +66,32 @@ def shifted(path: str, name: str, index: int, shift_eV: float, model: Model) -> 
     NearedgeError
         If the file does not hold it any more.
     """
+    return _at(_read_again(path, name, index), shift_eV, model)
+
+
+def sweep(
+    path: str, name: str, index: int, shifts_eV: Sequence[float], model: Model
+) -> list[float | None]:
+    """The coordination number of one spectrum at each of some shifts; None where no answer is.
+
+    Raises
+    ------
+    NearedgeError
+        If the file does not hold it any more.
+    """
+    spectrum = _read_again(path, name, index)
+    answers = [_at(spectrum, shift_eV, model).prediction for shift_eV in shifts_eV]
+    return [None if one.coordination is None else one.coordination["mean"] for one in answers]
+
+
+def _read_again(path: str, name: str, index: int) -> Spectrum:
     item = next((item for piece in read_pieces(path, {}, index, 1) for item in piece.items), None)
     if item is None or isinstance(item, Fault):
         raise NearedgeError(f"{name}: the spectrum cannot be read again; send the file once more")
-    spectrum = replace(item, source=name)
+    return replace(item, source=name)
+
+
+def _at(spectrum: Spectrum, shift_eV: float, model: Model) -> Record:
     if spectrum.axis == "relative":
         moved = replace(spectrum, energy_eV=spectrum.energy_eV + shift_eV)
         [answer] = predict([moved], model)
@@ -77,7 +100,7 @@ def shifted(path: str, name: str, index: int, shift_eV: float, model: Model) -> 
         [answer] = predict([replace(spectrum, edge_energy_eV=-shift_eV)], model)
     else:
         [answer] = predict([spectrum], model, shift_eV=shift_eV)
-    return Record(answer, dict(item.header), index, intensity=scaled(answer.intensity))
+    return Record(answer, dict(spectrum.header), intensity=scaled(answer.intensity))
 
 
 def scaled(intensity: np.ndarray | None) -> np.ndarray | None:

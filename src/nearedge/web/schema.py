@@ -119,9 +119,8 @@ PREDICT_BODY: dict[str, Any] = {
                     "files": {
                         "type": "array",
                         "minItems": 1,
-                        "maxItems": 200,
                         "items": {"type": "string", "format": "binary"},
-                        "description": "Files with spectra, in any format that nearedge reads",
+                        "description": "Files with spectra, in any readable format; 200 at most",
                     }
                 },
             },
