@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -197,7 +198,8 @@ def test_an_oxidation_state_is_never_guessed():
 
 
 def test_the_ratio_follows_from_the_average_coordination_with_both_uncertainties(spinel_scheme):
-    ratio = overall_ratio(spinel_scheme, 4.0, (3.8, 4.3))
+    counted = dataclasses.replace(spinel_scheme, target=None)
+    ratio = overall_ratio(counted, 4.0, (3.8, 4.3))
     assert ratio is not None
     assert ratio.mean == pytest.approx(4 / 3)
     assert ratio.interval == pytest.approx((3.8 / 3.1, 4.3 / 2.9))
@@ -214,8 +216,27 @@ def test_the_ratio_of_a_crystal_is_its_formula():
     assert ratio.interval == pytest.approx((1.9, 2.1))
 
 
-def test_the_ratio_is_undefined_where_the_counts_do_not_close():
-    assert overall_ratio(load_scheme("li3feo35_oxygen"), 1.5, (1.4, 1.6)) is None
+def test_the_published_cell_has_its_overall_composition(shared_data):
+    from nearedge.structures import read_structures
+
+    [cell] = read_structures(shared_data / "li3feo35_ocean_0K" / "POSCAR")
+    scheme = load_scheme("li3feo35_oxygen")
+    mean = float(label_sites(cell, scheme).coordination.mean())
+    ratio = overall_ratio(scheme, mean, (mean, mean))
+    assert ratio is not None
+    assert ratio.interval is not None
+    assert ratio.mean == pytest.approx(14 / 49, rel=0.02)
+    assert ratio.interval[0] < 14 / 49 < ratio.interval[1]
+
+
+def test_the_ratio_is_undefined_where_the_counts_do_not_close(spinel_scheme):
+    open_ended = dataclasses.replace(spinel_scheme, absorbers_per_neighbour=None)
+    assert overall_ratio(open_ended, 1.5, (1.4, 1.6)) is None
+
+
+def test_the_ratio_is_undefined_where_another_number_is_learned(spinel_scheme):
+    with_target = dataclasses.replace(spinel_scheme, target=Target("mean distance"))
+    assert overall_ratio(with_target, 4.0, (3.8, 4.3)) is None
 
 
 @pytest.mark.parametrize(

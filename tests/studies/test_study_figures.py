@@ -476,3 +476,19 @@ def test_data_that_do_not_fit_are_refused(case: str) -> None:
     with pytest.raises((NearedgeError, TypeCheckError)) as caught:
         _bad_data()[case]()  # type: ignore[operator]
     assert caught.type is TypeCheckError or "\n" not in str(caught.value)
+
+
+def test_the_atoms_shown_around_a_site_are_those_that_its_scheme_counts() -> None:
+    from dataclasses import replace
+
+    from ase.build import bulk
+
+    from nearedge.environments import load_scheme
+    from nearedge.studies.presentation import _reach_A
+
+    scheme = load_scheme("li3feo35_oxygen")
+    structure = bulk("FeO", "rocksalt", a=4.334)
+    assert _reach_A(scheme, structure, 1) == 2.6
+    each = replace(scheme, neighbours=("Fe", "Li"), cutoff_A=(2.6, 2.9))
+    assert _reach_A(each, structure, 1) == 2.9
+    assert _reach_A(replace(scheme, cutoff_A=None), structure, 1) == pytest.approx(2.167)
