@@ -15,7 +15,7 @@ from nearedge.models.kinds import Classifier, Regressor
 from nearedge.models.network import Architecture
 from nearedge.models.preprocessing import Preprocessing
 
-_LINKS = ("softmax", "simplex")
+_LINKS = ("softmax", "simplex", "pairs")
 
 
 def tensors_of(model: Classifier | Regressor) -> dict[str, np.ndarray]:
@@ -61,7 +61,8 @@ def described(model: Any) -> dict[str, Any]:
             "members": len(model.members()),
         }
     else:
-        words |= {"kind": "kernel", "window_first": model.expansion.window.first}
+        window = model.expansion.window
+        words |= {"kind": "kernel", "window_first": window.first, "window_root": window.root}
     if isinstance(model, Classifier):
         words["classes"] = model.classes.tolist()
     if isinstance(model, KernelClassifier):
@@ -153,7 +154,13 @@ def _restored_expansion(
     own = _own(role, shapes, tensors)
     expansion = Expansion(
         Preprocessing(words["normalise"], words["representation"], own["mean"], own["scale"]),
-        Window(words["normalise"], first, own["window.mean"], own["window.scale"]),
+        Window(
+            words["normalise"],
+            first,
+            own["window.mean"],
+            own["window.scale"],
+            bool(words.get("window_root", False)),
+        ),
         own["centres"],
         own["radial"],
         own["linear"],
@@ -165,4 +172,8 @@ def _restored_expansion(
         return KernelRegressor(expansion)
     if words["link"] not in _LINKS:
         raise ValueError(f"no link is called {words['link']!r}")
+    if words["link"] == "pairs":
+        pairs, outputs = outputs, len(words["classes"])
+        if pairs != outputs * (outputs - 1) // 2:
+            raise ValueError(f"{pairs} outputs for the pairs of {outputs} classes")
     return KernelClassifier(expansion, _classes(words, outputs), words["link"])

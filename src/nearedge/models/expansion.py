@@ -6,6 +6,7 @@ Only NumPy is imported here, like everything that prediction needs; `kernel` fit
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from jaxtyping import Float, Shaped
@@ -20,6 +21,8 @@ _BLOCK = 1024
 # that is all but empty there is none of the library's, and must not be blown up; added in squares,
 # it changes others by a constant factor, near enough.
 LEAST_SHARE = 0.05
+# The slope of the square root is taken no nearer to zero than this share of the mean.
+_FLAT = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,18 +37,23 @@ class Window:
         Position of its first energy on the grid.
     mean, scale
         Subtracted from, and dividing, each intensity after that; shape (point,).
+    root
+        Whether square roots are taken of the divided intensities.
     """
 
     normalise: str
     first: int
     mean: Float[np.ndarray, " point"]
     scale: Float[np.ndarray, " point"]
+    root: bool = False
 
     def inputs(
         self, x: Float[np.ndarray, "spectrum feature"]
     ) -> Float[np.ndarray, "spectrum point"]:
         """Scaled intensities within the window, in the precision of `x`."""
         part = normalised_window(x, self.normalise, self.first, self.mean.size)
+        if self.root:
+            part = np.sqrt(np.maximum(part, 0.0))
         return (part - self.mean.astype(x.dtype)) / self.scale.astype(x.dtype)
 
     def pull_back(
@@ -56,6 +64,9 @@ class Window:
         """Gradient with respect to the intensities, from one with respect to `inputs`."""
         points, stop = self.mean.size, self.first + self.mean.size
         by_part, result = gradient / self.scale, np.zeros_like(x)
+        if self.root:
+            part = normalised_window(x, self.normalise, self.first, points)
+            by_part = by_part / (2 * np.sqrt(np.maximum(part, _FLAT)))
         if self.normalise == "none":
             result[:, self.first : stop] = by_part
             return result
@@ -180,7 +191,8 @@ class KernelClassifier(Classifier):
         Label of every output.
     link
         ``"softmax"``: outputs are logits of probabilities; ``"simplex"``: outputs are fractions,
-        of which the nearest that are not negative and sum to 1 are given.
+        of which the nearest that are not negative and sum to 1 are given; ``"pairs"``: every output
+        is for one of two classes and against the other, see `pair_logits`.
     """
 
     expansion: Expansion
@@ -204,7 +216,9 @@ class KernelClassifier(Classifier):
     ) -> Float[np.ndarray, "spectrum class"]:
         """Probabilities or fractions."""
         outputs = self.expansion.outputs(x)
-        return softmax(outputs) if self.link == "softmax" else on_simplex(outputs)
+        if self.link == "simplex":
+            return on_simplex(outputs)
+        return softmax(pair_logits(outputs, len(self.classes)) if self.link == "pairs" else outputs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -227,6 +241,33 @@ class KernelRegressor(Regressor):
     def predict(self, x: Float[np.ndarray, "spectrum feature"]) -> Float[np.ndarray, " spectrum"]:
         """Average coordination number of every spectrum."""
         return self.expansion.outputs(x)[:, 0]
+
+
+def pair_logits(
+    outputs: Float[np.ndarray, "row pair"], classes: int
+) -> Float[np.ndarray, "row class"]:
+    """Logits of classes from the logits of every pair: log of the product of a class's chances.
+
+    Examples
+    --------
+    >>> pair_logits(np.array([[30.0, 30.0, 0.0]]), 3).round(1)
+    array([[  0. , -30.7, -30.7]])
+    """
+    logits = np.zeros((len(outputs), classes), outputs.dtype)
+    for output, (one, other) in zip(outputs.T, combinations(range(classes), 2), strict=True):
+        logits[:, one] -= np.logaddexp(0, -output)
+        logits[:, other] -= np.logaddexp(0, output)
+    return logits
+
+
+def pair_slopes(
+    weight: Float[np.ndarray, "row class"], outputs: Float[np.ndarray, "row pair"]
+) -> Float[np.ndarray, "row pair"]:
+    """Gradient with respect to pairs' outputs, from one with respect to `pair_logits`."""
+    against = 1 / (1 + np.exp(np.clip(outputs, -50, 50)))
+    pairs = list(combinations(range(weight.shape[1]), 2))
+    one, other = (weight[:, list(side)] for side in zip(*pairs, strict=True))
+    return one * against - other * (1 - against)
 
 
 def on_simplex(values: Float[np.ndarray, "row column"]) -> Float[np.ndarray, "row column"]:

@@ -14,6 +14,7 @@ from nearedge.mixtures import Mixtures, Sites, class_fractions, regressor_mixtur
 from nearedge.models.augmentation import Augmentation
 from nearedge.models.expansion import KernelClassifier, KernelRegressor
 from nearedge.models.kernel import KernelSettings, fit_kernel_classifier, fit_kernel_regression
+from nearedge.models.pretraining import Pretraining
 from nearedge.spectra import EnergyGrid
 
 
@@ -40,6 +41,8 @@ class Method:
         Least and greatest number of sites in a mixture.
     augmentation
         How spectra are changed to imitate broad and noisy measurements.
+    pretraining
+        Sites of another engine to train on, too; None to train from scratch.
     """
 
     grid: EnergyGrid
@@ -50,6 +53,13 @@ class Method:
     varied: int = 300
     sizes: tuple[int, int] = (2, 70)
     augmentation: Augmentation | None = None
+    pretraining: Pretraining | None = None
+
+    def within(self, window_eV: tuple[float, float]) -> Method:
+        """Return the same method on another energy window, with points as far apart."""
+        first, last = window_eV
+        points = max(2, round((last - first) / self.grid.step_eV) + 1)
+        return replace(self, grid=EnergyGrid(float(first), float(last), points))
 
     def change(
         self, intensity: Float[np.ndarray, "n energy"], seed: int, share: float | None = None
@@ -97,6 +107,8 @@ def fit_classifier(
     index
         Sites to train on, as rows of `sites`.
     """
+    if method.pretraining is not None:
+        return method.pretraining.classifier(method.grid, sites, index)
     held, codes = np.unique(sites.environment[index], return_inverse=True)
     return fit_kernel_classifier(
         sites.intensity[index].astype(np.float64),
@@ -120,23 +132,43 @@ def fit_regressor(
     effort
         Share of the mixtures; less than 1 for a quick look.
     """
+    method, sites, index, weight = _with_pretraining(method, sites, index)
     mixtures = _samples(method, sites, index, seed, effort)
-    return KernelRegressor(_fit_mixed(method, mixtures, mixtures.target[:, None]))
+    return KernelRegressor(_fit_mixed(method, mixtures, mixtures.target[:, None], weight))
 
 
 def fit_composition(
     method: Method, sites: Sites, index: Int[np.ndarray, " site"], seed: int, effort: float = 1.0
 ) -> KernelClassifier:
     """Fit what reads the fractions of environments; arguments as `fit_regressor`."""
+    method, sites, index, weight = _with_pretraining(method, sites, index)
     mixtures = _samples(method, sites, index, seed, effort)
     fractions = class_fractions(mixtures, sites.environment, len(sites.labels))
     held = np.flatnonzero(fractions.any(axis=0))
-    expansion = _fit_mixed(method, mixtures, fractions[:, held])
+    expansion = _fit_mixed(method, mixtures, fractions[:, held], weight)
     return KernelClassifier(expansion, np.array(sites.labels)[held], link="simplex")
 
 
-def _fit_mixed(method: Method, mixtures: Mixtures, target: Float[np.ndarray, "n output"]):
-    averaged = (mixtures.members >= 0).sum(axis=1).astype(float)
+def _with_pretraining(
+    method: Method, sites: Sites, index: Int[np.ndarray, " site"]
+) -> tuple[Method, Sites, Int[np.ndarray, " trained"], Float[np.ndarray, " known"]]:
+    """What is trained on: these sites alone, or with those of another engine, by their weight."""
+    if method.pretraining is None:
+        return method, sites, index, np.ones(len(sites.group))
+    joined = method.pretraining.join(method.grid, sites, index)
+    low, high = (joined.alignment.on_new(at_eV) for at_eV in method.near_edge_eV)
+    moved = replace(method, near_edge_eV=(low, high))
+    return moved, joined.sites, np.arange(len(joined.weight)), joined.weight
+
+
+def _fit_mixed(
+    method: Method,
+    mixtures: Mixtures,
+    target: Float[np.ndarray, "n output"],
+    weight: Float[np.ndarray, " site"],
+):
+    # Members of a mixture are of one trajectory, so of one engine, and have one weight.
+    averaged = (mixtures.members >= 0).sum(axis=1) * weight[mixtures.members[:, 0]]
     settings = method.near_edge(method.mixed)
     return fit_kernel_regression(mixtures.intensity, target, averaged, settings)
 

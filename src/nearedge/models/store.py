@@ -27,7 +27,7 @@ _NUMBERS, _DESCRIPTION, _CARD = "model.safetensors", "model.json", "card.md"
 _KINDS = {"classifier": Classifier, "regressor": Regressor, "composition": Classifier}
 # Models of earlier versions lack these, and read as well.
 _OPTIONAL = {"composition"}
-_CALIBRATION = "calibration"
+_CALIBRATION, _SITES, _TRAINING = "calibration", "sites", "training"
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +60,10 @@ class Model:
         Gives the fraction of sites in each environment; None in a model without.
     calibration
         What `nearedge.uncertainty` makes statements of coverage from; None in a model without.
+    sites
+        Sites of the library that `nearedge.models.nearest` compares with; None in a model without.
+    training
+        The sites it was trained on, see `nearedge.models.pretraining`; None in a model without.
     """
 
     classifier: Classifier
@@ -67,6 +71,8 @@ class Model:
     info: dict[str, Any]
     composition: Classifier | None = None
     calibration: Attachment | None = None
+    sites: Attachment | None = None
+    training: Attachment | None = None
 
 
 def save_model(
@@ -75,6 +81,8 @@ def save_model(
     info: Mapping[str, Any],
     card: str,
     calibration: Attachment | None = None,
+    sites: Attachment | None = None,
+    training: Attachment | None = None,
 ) -> None:
     """Write a model folder, whole or not at all.
 
@@ -93,6 +101,10 @@ def save_model(
         Text of `card.md`.
     calibration
         What belongs to the model for stating its uncertainty.
+    sites
+        The sites that it was trained on, from `nearedge.models.known_sites`.
+    training
+        The sites it was trained on, for others to continue from.
 
     Raises
     ------
@@ -122,12 +134,14 @@ def save_model(
     for kind, model in models.items():
         tensors |= {f"{kind}.{name}": value for name, value in tensors_of(model).items()}
     attached: dict[str, Any] = {}
-    if calibration is not None:
-        tensors |= {
-            f"{_CALIBRATION}.{name}": np.ascontiguousarray(value)
-            for name, value in calibration.numbers.items()
-        }
-        attached[_CALIBRATION] = calibration.description
+    parts = ((_CALIBRATION, calibration), (_SITES, sites), (_TRAINING, training))
+    for part, attachment in parts:
+        if attachment is not None:
+            tensors |= {
+                f"{part}.{name}": np.ascontiguousarray(value)
+                for name, value in attachment.numbers.items()
+            }
+            attached[part] = attachment.description
     numbers = save_tensors(tensors)
     description = {
         "format": "nearedge model",
@@ -224,6 +238,8 @@ def load_model(folder: str | os.PathLike[str]) -> Model:
             if kind in description or kind not in _OPTIONAL
         }
         calibration = _attachment(_CALIBRATION, description, tensors)
+        sites = _attachment(_SITES, description, tensors)
+        training = _attachment(_TRAINING, description, tensors)
     except (SafetensorError, KeyError, TypeError, ValueError, UsageError) as error:
         raise NearedgeError(f"the model {path} is damaged: {error}; train again") from None
     return Model(
@@ -232,6 +248,8 @@ def load_model(folder: str | os.PathLike[str]) -> Model:
         description["info"],
         parts.get("composition"),
         calibration,
+        sites,
+        training,
     )
 
 
