@@ -1,4 +1,4 @@
-"""Which energies decided: integrated gradients of an ensemble's answer, without quadrature error.
+"""Which energies decided: integrated gradients of a model's answer, up to rounding.
 
 Only NumPy is imported here, like everything that prediction needs.
 """
@@ -6,19 +6,26 @@ Only NumPy is imported here, like everything that prediction needs.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from nearedge.errors import UsageError
-from nearedge.models.ensemble import ClassifierEnsemble, Ensemble
+from nearedge.models.ensemble import Ensemble
+from nearedge.models.expansion import KernelClassifier, KernelRegressor, pair_slopes
+from nearedge.models.kinds import Classifier, Regressor
 from nearedge.models.network import Parameters, outputs, softmax
+from nearedge.models.store import Model
+from nearedge.spectra import EnergyGrid, resample
 
 # Over a piece of the line on which no logit moves by more than the step, a probability is smooth
 # enough for this many Gauss-Legendre points to integrate it to rounding: its nearest pole lies a
 # distance of pi from the real axis.
 _NODES = 8
 _LOGIT_STEP = 2.0
+# An expansion is smooth all along the line; this many pieces leave rounding errors only.
+_PIECES = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +46,7 @@ class Attribution:
 
 
 def integrated_gradients(
-    ensemble: Ensemble,
+    model: Classifier | Regressor,
     x: Float[np.ndarray, " feature"],
     baseline: Float[np.ndarray, " feature"],
     output: int = 0,
@@ -47,13 +54,14 @@ def integrated_gradients(
     """Share the difference between the answers to two spectra out to the energies.
 
     The gradient of the answer is integrated along the straight line between the two spectra as
-    they are after normalisation. The network is piecewise linear along that line, and its kinks
-    are found exactly, so that the contributions sum to the difference up to rounding.
+    they are after normalisation. A network is piecewise linear along that line, and its kinks are
+    found exactly; an expansion is smooth. The contributions sum to the difference up to rounding.
 
     Parameters
     ----------
-    ensemble
-        Its averaged answer is explained: a probability, or a coordination number.
+    model
+        Networks or an expansion; their answer is explained: a probability, or a coordination
+        number.
     x, baseline
         Intensities on the model's grid; shape (feature,).
     output
@@ -64,7 +72,7 @@ def integrated_gradients(
     UsageError
         If there is no such output.
     NearedgeError
-        If a spectrum does not suit the ensemble, see `Ensemble.member_outputs`.
+        If a spectrum does not suit the model: see `Preprocessing.check`.
 
     References
     ----------
@@ -82,14 +90,49 @@ def integrated_gradients(
     >>> found.contribution, found.output - found.baseline_output
     (array([ 6., -2.]), 4.0)
     """
-    count = ensemble.architecture.outputs
+    count = len(model.classes) if isinstance(model, Classifier) else 1
     if not 0 <= output < count:
-        raise UsageError(f"output {output} of an ensemble with {count}; count from 0")
-    preprocessing = ensemble.preprocessing
+        raise UsageError(f"output {output} of a model with {count}; count from 0")
     ends = np.stack([baseline, x]).astype(np.float64)
+    if isinstance(model, Ensemble):
+        return _of_networks(model, ends, output)
+    if isinstance(model, KernelRegressor) or (
+        isinstance(model, KernelClassifier) and model.link != "simplex"
+    ):
+        return _of_expansion(model, ends, output)
+    raise UsageError(f"a {type(model).__name__} has no gradient here")
+
+
+def _of_expansion(
+    model: KernelClassifier | KernelRegressor, ends: Float[np.ndarray, "2 feature"], output: int
+) -> Attribution:
+    expansion = model.expansion
+    expansion.preprocessing.check(ends)
+    start, stop = expansion.preprocessing.normalised(ends)
+    nodes, weights = np.polynomial.legendre.leggauss(_NODES)
+    pieces = np.arange(_PIECES)[:, None]
+    places = ((pieces + (nodes + 1) / 2) / _PIECES).ravel()
+    line = start + places[:, None] * (stop - start)
+    is_classifier = isinstance(model, KernelClassifier)
+    by_output = np.ones((len(line), 1))
+    if is_classifier:
+        one, probability = np.eye(len(model.classes))[output], model.predict_proba(line)
+        by_output = probability[:, [output]] * (one - probability)
+        if model.link == "pairs":
+            by_output = pair_slopes(by_output, expansion.outputs(line))
+    shares = np.tile(weights, _PIECES) / (2 * _PIECES)
+    contribution = (shares @ expansion.slope(line, by_output)) * (stop - start)
+    before, after = model.predict_proba(ends)[:, output] if is_classifier else model.predict(ends)
+    return Attribution(contribution, float(after), float(before))
+
+
+def _of_networks(
+    ensemble: Ensemble, ends: Float[np.ndarray, "2 feature"], output: int
+) -> Attribution:
+    preprocessing = ensemble.preprocessing
     preprocessing.check(ends)
     answers = ensemble.member_outputs(ends)
-    is_classifier = isinstance(ensemble, ClassifierEnsemble)
+    is_classifier = isinstance(ensemble, Classifier)
     if is_classifier:
         answers = softmax(answers)
     start, stop = preprocessing.inputs(ends)
@@ -100,6 +143,54 @@ def integrated_gradients(
     contribution = preprocessing.pull_back(np.mean(slopes, axis=0)) * change
     before, after = answers[:, :, output].mean(axis=0)
     return Attribution(contribution, float(after), float(before))
+
+
+def library_mean(model: Model) -> Float[np.ndarray, " feature"]:
+    """Mean spectrum of the library that a model was trained on, on the model's grid."""
+    reference = model.info["reference"]
+    return resample(
+        np.array(reference["energy_eV"], dtype=float),
+        np.array(reference["intensity"], dtype=float),
+        EnergyGrid(**model.info["grid"]),
+    )
+
+
+def deciding_ranges(
+    found: Attribution, energy_eV: Float[np.ndarray, " feature"], most: int = 5
+) -> list[dict[str, Any]]:
+    """Sum contributions over ranges of energy in which they have one sign.
+
+    Parameters
+    ----------
+    found
+        From `integrated_gradients`.
+    energy_eV
+        Of the features.
+    most
+        How many ranges to name; those that contribute most.
+
+    Returns
+    -------
+    list of dict
+        ``from_eV``, ``to_eV`` and ``contribution``, the largest first.
+
+    Examples
+    --------
+    >>> found = Attribution(np.array([0.1, 0.2, -0.4, 0.05]), 0.45, 0.5)
+    >>> deciding_ranges(found, np.arange(4.0), most=2)[0]
+    {'from_eV': 2.0, 'to_eV': 2.0, 'contribution': -0.4}
+    """
+    ends = np.flatnonzero(np.diff(np.sign(found.contribution)) != 0) + 1
+    starts, stops = np.append(0, ends), np.append(ends, energy_eV.size)
+    ranges = [
+        {
+            "from_eV": round(float(energy_eV[start]), 4),
+            "to_eV": round(float(energy_eV[stop - 1]), 4),
+            "contribution": round(float(found.contribution[start:stop].sum()), 5),
+        }
+        for start, stop in zip(starts, stops, strict=True)
+    ]
+    return sorted(ranges, key=lambda one: -abs(one["contribution"]))[:most]
 
 
 def _mean_slope(

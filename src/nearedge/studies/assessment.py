@@ -23,10 +23,11 @@ from nearedge.mixtures import (
 )
 from nearedge.models import load_model
 from nearedge.models.composition import fractions_by_library, fractions_by_means
-from nearedge.models.ensemble import ClassifierEnsemble
-from nearedge.models.method import DEFAULT
+from nearedge.models.kinds import Classifier
+from nearedge.models.method import DEFAULT, Method
 from nearedge.spectra import PAPER_GRID, EnergyGrid
 from nearedge.studies.classical import ask
+from nearedge.studies.continuing import continuing
 from nearedge.studies.held_out import (
     ClassifierAnswers,
     RegressorAnswers,
@@ -59,9 +60,11 @@ _FRACTION_MIXTURES = 200
 def assess(
     library_path: str | os.PathLike[str],
     *,
+    pretrained: str | None = None,
     group_by: GroupBy | None = None,
     folds: int | None = None,
     seed: int = 0,
+    windows: Sequence[tuple[float, float]] = (),
     out: str | os.PathLike[str] | None = None,
     executor: Executor | None = None,
     progress: Callable[[str, int, int], None] | None = None,
@@ -74,12 +77,18 @@ def assess(
     ----------
     library_path
         A labelled library.
+    pretrained
+        Folder of a model, or ``"default"``, to continue from in every fold; None to train from
+        scratch.
     group_by
         What is never split; by default trajectories where there are at least 5, else atoms.
     folds
         Number of folds, by default 5 or the number of groups if that is less.
     seed
         Of the folds, the mixtures and the training.
+    windows
+        First and last energy in eV that the method looks at, instead of its own; of several, which
+        are compared on the same folds, the first is reported in full.
     out
         Folder for ``assessment.json``, the figures and ``report.html``; None for none.
     executor
@@ -92,12 +101,27 @@ def assess(
     dict
         ``classifier.held_out``, ``regressor.held_out``, ``composition.held_out``, the first two
         again for spectra changed as in training (``broadened_and_noisy``), ``coverage_kind``,
-        ``audit``, ``group_by``, ``folds``, ``sites``, ``classes`` and ``seed``.
+        ``audit``, ``group_by``, ``folds``, ``sites``, ``classes``, ``window_eV`` and ``seed``;
+        ``windows`` with the main figures of each where several are compared; continued from a
+        pretrained model also ``pretraining``: its engine and library, and the ``alignment`` found
+        in every fold.
     """
     library = open_library(library_path).load()
-    assessment = assess_library(
-        library, group_by=group_by, folds=folds, seed=seed, executor=executor, progress=progress
-    )
+    assessments = [
+        assess_library(
+            library,
+            method_for(library, window, pretrained),
+            group_by=group_by,
+            folds=folds,
+            seed=seed,
+            executor=executor,
+            progress=progress,
+        )
+        for window in (windows or [None])
+    ]
+    assessment = assessments[0]
+    if len(assessments) > 1:
+        assessment.figures["windows"] = [_main_figures(other.figures) for other in assessments]
     if out is not None:
         from nearedge.studies.assessment_report import write_assessment
 
@@ -126,6 +150,7 @@ class Assessment:
 
 def assess_library(
     library: xarray.Dataset,
+    method: Method,
     *,
     group_by: GroupBy | None = None,
     folds: int | None = None,
@@ -133,8 +158,10 @@ def assess_library(
     executor: Executor | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Assessment:
-    """Do what `assess` does for a library that is open already."""
-    sites = load_sites(library, DEFAULT.grid, group_by)
+    """Do what `assess` does for a library that is open already and one method."""
+    sites = load_sites(library, method.grid, group_by)
+    if method.pretraining is not None:
+        sites = method.pretraining.widen(sites)
     paper_sites = load_sites(library, PAPER_GRID, group_by)
     groups = len(np.unique(sites.group))
     folds = min(_FOLDS, groups) if folds is None else folds
@@ -169,7 +196,7 @@ def assess_library(
         fractions.append(_fraction_errors(models.composition, split))
 
     known = answer_out_of_fold(
-        DEFAULT, sites, seed, folds=splits, observe=ask_models, progress=progress
+        method, sites, seed, folds=splits, observe=ask_models, progress=progress
     )
     trust, broad = check_statements(known), check_statements(known, changed=True)
     shared = [examples.shared for _, examples in networks["classifier"]]
@@ -196,9 +223,53 @@ def assess_library(
         "classes": {
             label: int(np.sum(sites.environment == code)) for code, label in enumerate(sites.labels)
         },
+        "window_eV": [method.grid.start_eV, method.grid.stop_eV],
         "seed": seed,
     }
+    if method.pretraining is not None:
+        figures["pretraining"] = method.pretraining.described | {
+            "alignment": [
+                method.pretraining.align(method.grid, sites, part.train).to_dict() for part in parts
+            ]
+        }
     return Assessment(figures, known, trust)
+
+
+def method_for(
+    library: xarray.Dataset,
+    window_eV: tuple[float, float] | None = None,
+    pretrained: str | None = None,
+) -> Method:
+    """Return nearedge's method for a library.
+
+    Parameters
+    ----------
+    library
+        Must cover the energies that the method looks at.
+    window_eV
+        First and last of them; the method's own if not given.
+    pretrained
+        Folder of a model to continue from, or ``"default"``.
+
+    Raises
+    ------
+    UsageError
+        If the library does not cover the window.
+    NearedgeError
+        If the pretrained model cannot be used.
+    """
+    method = DEFAULT if pretrained is None else continuing(pretrained)
+    if window_eV is not None:
+        method = method.within(window_eV)
+    first, last = (float(library["energy"][end]) for end in (0, -1))
+    slack = method.grid.step_eV / 2
+    if method.grid.start_eV < first - slack or method.grid.stop_eV > last + slack:
+        raise UsageError(
+            f"the library has energies from {first:g} to {last:g} eV, the method looks at "
+            f"{method.grid.start_eV:g} to {method.grid.stop_eV:g} eV; give a --window within the "
+            f"library's"
+        )
+    return method
 
 
 def evaluate(model: str, library_path: str | os.PathLike[str], seed: int = 0) -> dict[str, Any]:
@@ -259,7 +330,7 @@ def evaluate(model: str, library_path: str | os.PathLike[str], seed: int = 0) ->
     }
 
 
-def _fraction_errors(composition: ClassifierEnsemble, split: Split) -> dict[str, float]:
+def _fraction_errors(composition: Classifier, split: Split) -> dict[str, float]:
     """Root mean square error of fractions on mixtures of the test part, beside other methods'."""
     sites, train = split.sites, split.train
     mixtures = regressor_mixtures(
@@ -279,6 +350,17 @@ def _fraction_errors(composition: ClassifierEnsemble, split: Split) -> dict[str,
     return {
         name: float(np.sqrt(np.mean((fractions - true) ** 2)))
         for name, fractions in answers.items()
+    }
+
+
+def _main_figures(figures: dict[str, Any]) -> dict[str, Any]:
+    """What windows are compared by."""
+    classifier, regressor = figures["classifier"]["held_out"], figures["regressor"]["held_out"]
+    return {
+        "window_eV": figures["window_eV"],
+        **{key: classifier[key] for key in ("sites_test", "macro_f1", "coverage", "mean_set_size")},
+        **{key: regressor[key] for key in ("mse_test", "r2_test", "interval_coverage")},
+        "abstained": classifier["abstained"],
     }
 
 

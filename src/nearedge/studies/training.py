@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nearedge.library import library_info, open_library
+from nearedge.library import library_info, open_library, open_structures
 from nearedge.mixtures import load_sites
 from nearedge.models import save_model
 from nearedge.models.bands import class_bands
-from nearedge.models.method import DEFAULT, fit_classifier, fit_composition, fit_regressor
+from nearedge.models.known_sites import sites_attachment
+from nearedge.models.method import fit_classifier, fit_composition, fit_regressor
+from nearedge.models.pretraining import WORTH, pretraining_of
 from nearedge.spectra import alignment_reference
-from nearedge.studies.assessment import assess_library
+from nearedge.studies.assessment import assess_library, method_for
 from nearedge.uncertainty import DEFAULT_COVERAGE, NOVELTY_LEVEL, calibrate, to_attachment
 
 if TYPE_CHECKING:
@@ -32,7 +34,9 @@ def train_model(
     library_path: str | os.PathLike[str],
     out: str | os.PathLike[str],
     *,
+    pretrained: str | None = None,
     seed: int = 0,
+    window_eV: tuple[float, float] | None = None,
     executor: Executor | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> dict[str, Any]:
@@ -44,8 +48,12 @@ def train_model(
         A labelled library.
     out
         Folder of the model; a model that stands there is replaced when the new one is complete.
+    pretrained
+        Folder of a model, or ``"default"``, to continue from; None to train from scratch.
     seed
         Of folds, mixtures and training.
+    window_eV
+        First and last energy that the model looks at; the method's own if not given.
     executor
         Tunes the baselines side by side; one after the other without.
     progress
@@ -57,19 +65,23 @@ def train_model(
         What is saved beside the weights: grid, classes, library, held-out figures, versions.
     """
     library = open_library(library_path).load()
-    assessment = assess_library(library, seed=seed, executor=executor, progress=progress)
-    sites = load_sites(library, DEFAULT.grid)
+    method = method_for(library, window_eV, pretrained)
+    assessment = assess_library(library, method, seed=seed, executor=executor, progress=progress)
+    sites = load_sites(library, method.grid)
+    if method.pretraining is not None:
+        sites = method.pretraining.widen(sites)
     everything = np.arange(len(sites.group))
-    classifier = fit_classifier(DEFAULT, sites, everything, seed)
-    regressor = fit_regressor(DEFAULT, sites, everything, seed)
-    composition = fit_composition(DEFAULT, sites, everything, seed)
-    calibration = calibrate(DEFAULT, sites, assessment.known, classifier.ensemble_, seed)
+    classifier = fit_classifier(method, sites, everything)
+    regressor = fit_regressor(method, sites, everything, seed)
+    composition = fit_composition(method, sites, everything, seed)
+    calibration = calibrate(method, sites, assessment.known, classifier, seed)
     summary = library_info(library_path)
     info = {
         "absorber": library["absorber"].attrs["labels"][0],
         "edge": library["edge"].attrs["labels"][0],
-        "grid": asdict(DEFAULT.grid),
+        "grid": asdict(method.grid),
         "classes": list(sites.labels),
+        "label_scheme": library.attrs["label_scheme"],
         "library": {
             key: summary[key]
             for key in (
@@ -84,7 +96,11 @@ def train_model(
                 "licence",
             )
         }
-        | {"hash": library_hash(library)},
+        | {
+            "hash": library_hash(library),
+            # Of what the regressor learns, which a scheme may have replaced.
+            "mean_coordination": float(sites.coordination.mean()),
+        },
         "reference": alignment_reference(
             library["energy"].values.astype(float),
             library["intensity"].values.astype(float),
@@ -93,18 +109,38 @@ def train_model(
             seed,
         ),
         "bands": class_bands(sites.intensity, sites.environment, sites.labels),
-        "trained_broadening_eV": DEFAULT.augmentation.broadening_eV if DEFAULT.augmentation else 0,
+        "trained_broadening_eV": method.augmentation.broadening_eV if method.augmentation else 0,
         "held_out": assessment.figures,
-        "versions": {name: version(name) for name in ("nearedge", "numba", "numpy")},
+        "versions": {name: version(name) for name in ("nearedge", "numpy", "scipy")},
         "coverage_kind": calibration.statements.coverage_kind(DEFAULT_COVERAGE),
         "seed": seed,
     }
+    if method.pretraining is not None:
+        alignment = method.pretraining.align(method.grid, sites, everything)
+        info["pretraining"] = method.pretraining.described | {
+            "alignment": alignment.to_dict(),
+            "finishing_sites": len(everything),
+        }
+    training = pretraining_of(
+        sites,
+        method.grid,
+        {key: info["library"][key] for key in ("engine", "engine_version", "sites", "hash")},
+    )
     estimators = {
         "classifier": classifier,
         "regressor": regressor,
         "composition": composition,
     }
-    save_model(out, estimators, info, _card(info), to_attachment(calibration))
+    known = sites_attachment(library, open_structures(library_path), method.grid)
+    save_model(
+        out,
+        estimators,
+        info,
+        _card(info),
+        to_attachment(calibration),
+        known,
+        training.to_attachment(),
+    )
     return info
 
 
@@ -133,6 +169,20 @@ def library_hash(library: xarray.Dataset) -> str:
     return content.hexdigest()[:16]
 
 
+def _continued(info: dict[str, Any]) -> str:
+    """What the model was continued from; empty for one that was trained from scratch."""
+    if "pretraining" not in info:
+        return ""
+    before, alignment = info["pretraining"], info["pretraining"]["alignment"]
+    return f"""
+Continued from a model of {before["sites"]} sites from {before["engine"]}
+({before["engine_version"]}; library `{before["hash"]}`), which count as {WORTH:g} sites beside the
+{before["finishing_sites"]} above. Their energies were stretched by {alignment["stretch"]:.3f} and
+moved by {alignment["shift_eV"]:+.1f} eV, one stretch and one shift for the engine, fitted on the
+sites above.
+"""
+
+
 def _card(info: dict[str, Any]) -> str:
     """What a user should know before trusting the model."""
     library, held_out = info["library"], info["held_out"]
@@ -154,7 +204,7 @@ Licence of the library: {library["licence"]}. Hash: `{library["hash"]}`.
 | environment | sites |
 |---|---|
 {classes}
-
+{_continued(info)}
 Energies are relative to: {library["energy_zero"]}. The model looks at {grid["points"]} points from
 {grid["start_eV"]} to {grid["stop_eV"]} eV.
 

@@ -1,0 +1,146 @@
+"""Training that goes on from another engine's sites."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nearedge.errors import NearedgeError
+from nearedge.mixtures import Sites
+from nearedge.models import load_model, save_model
+from nearedge.models.attribution import integrated_gradients
+from nearedge.models.method import DEFAULT, fit_classifier, fit_composition, fit_regressor
+from nearedge.models.pretraining import Pretraining, from_attachment, pretraining_of
+from nearedge.models.store import Attachment
+from nearedge.spectra.between_engines import EngineAlignment
+
+LABELS = ("0 Fe", "1 Fe", "2 Fe")
+GRID = DEFAULT.grid
+
+
+def sites(seed: int, count: int = 90, labels: tuple[str, ...] = LABELS) -> Sites:
+    """A first peak that moves up and sinks with the class, with scatter from site to site."""
+    rng = np.random.default_rng(seed)
+    code = np.arange(count) % len(labels)
+    at = 2.0 + 0.8 * code + rng.normal(0.0, 0.35, count)
+    height = 2.0 - 0.5 * code + rng.normal(0.0, 0.25, count)
+    energy_eV = GRID.energy_eV
+    edge = 1 / (1 + np.exp(-(energy_eV - 3.0)))
+    intensity = edge + height[:, None] * np.exp(-((energy_eV - at[:, None]) ** 2))
+    return Sites(
+        intensity=intensity,
+        environment=code,
+        coordination=code.astype(float),
+        labels=labels,
+        group=np.arange(count),
+        group_by="atom",
+        keys={"trajectories": np.arange(count) // 30},
+    )
+
+
+def other_engine(which: Sites, shift_eV: float = 2.0) -> Sites:
+    moved = EngineAlignment(shift_eV, 1.0).moved(GRID.energy_eV, which.intensity, GRID)
+    trajectories = {"trajectories": np.zeros(len(which.group), dtype=int)}
+    return replace(which, intensity=moved, keys=trajectories)
+
+
+@pytest.fixture(scope="module")
+def pretraining() -> Pretraining:
+    return pretraining_of(sites(0), GRID, {"engine": "toy", "sites": 90})
+
+
+def accuracy(classifier, on: Sites) -> float:
+    return float(np.mean(classifier.predict(on.intensity) == np.array(on.labels)[on.environment]))
+
+
+def test_it_is_better_than_few_sites_from_scratch(pretraining: Pretraining) -> None:
+    few, unseen = other_engine(sites(1)), other_engine(sites(2))
+    index = np.arange(6)
+    scratch = fit_classifier(DEFAULT, few, index)
+    continued = fit_classifier(replace(DEFAULT, pretraining=pretraining), few, index)
+    assert accuracy(continued, unseen) > accuracy(scratch, unseen)
+
+
+def test_without_finishing_sites_one_alignment_makes_it_work(pretraining: Pretraining) -> None:
+    unseen, nothing = other_engine(sites(2)), np.arange(0)
+    alignment = pretraining.align_unlabelled(GRID, unseen.intensity)
+    aligned = pretraining.classifier(GRID, unseen, nothing, alignment)
+    as_it_is = pretraining.classifier(GRID, unseen, nothing, EngineAlignment(0.0, 1.0))
+    assert accuracy(aligned, unseen) > 0.8 > 0.6 > accuracy(as_it_is, unseen)
+
+
+def test_a_class_that_no_finishing_site_has_is_still_known(pretraining: Pretraining) -> None:
+    few = other_engine(sites(1, labels=LABELS[:2]))
+    method = replace(DEFAULT, pretraining=pretraining)
+    continued = fit_classifier(method, few, np.arange(20))
+    third = other_engine(sites(2))
+    asked = third.intensity[third.environment == 2]
+    assert np.mean(continued.predict(asked) == "2 Fe") > 0.5
+
+
+@pytest.mark.parametrize("fit", [fit_classifier, fit_regressor, fit_composition])
+def test_sites_that_are_not_trained_on_change_nothing(pretraining: Pretraining, fit) -> None:
+    method, index = replace(DEFAULT, pretraining=pretraining, mixtures=30), np.arange(40)
+    seed = () if fit is fit_classifier else (0,)
+    few = other_engine(sites(1))
+    spoiled = replace(few, intensity=few.intensity.copy(), environment=few.environment.copy())
+    spoiled.intensity[40:] = np.roll(few.intensity[40:], 30, axis=1)
+    spoiled.environment[40:] = 0
+    answer = "predict" if fit is fit_regressor else "predict_proba"
+    one, other = (getattr(fit(method, s, index, *seed), answer) for s in (few, spoiled))
+    np.testing.assert_array_equal(one(few.intensity), other(few.intensity))
+
+
+def test_numbers_of_mixtures_are_read_on_the_new_engines_energies(pretraining) -> None:
+    few, unseen = other_engine(sites(1)), other_engine(sites(2))
+    method = replace(DEFAULT, pretraining=pretraining, mixtures=60)
+    regressor = fit_regressor(method, few, np.arange(30), 0)
+    means = [unseen.intensity[rows].mean(axis=0) for rows in (np.arange(0, 90, 3), np.arange(90))]
+    low, middle = regressor.predict(np.stack(means))
+    assert low == pytest.approx(0.0, abs=0.35)
+    assert middle == pytest.approx(1.0, abs=0.35)
+
+
+def test_the_model_is_saved_and_loaded_with_its_sites(pretraining, tmp_path: Path) -> None:
+    few = other_engine(sites(1))
+    method = replace(DEFAULT, pretraining=pretraining, mixtures=30)
+    classifier = fit_classifier(method, few, np.arange(40))
+    parts = {"classifier": classifier, "regressor": fit_regressor(method, few, np.arange(40), 0)}
+    training = pretraining_of(few, GRID, {"engine": "other"}).to_attachment()
+    save_model(tmp_path / "model", parts, {}, "# Card", training=training)
+    loaded = load_model(tmp_path / "model")
+    np.testing.assert_array_equal(
+        loaded.classifier.predict_proba(few.intensity), classifier.predict_proba(few.intensity)
+    )
+    assert loaded.training is not None
+    again = from_attachment(loaded.training)
+    assert again.described == {"engine": "other"}
+    assert again.labels == LABELS
+    np.testing.assert_allclose(again.intensity, few.intensity, rtol=1e-6)
+
+
+def test_damaged_sites_are_refused(pretraining: Pretraining) -> None:
+    whole = pretraining.to_attachment()
+    short = Attachment(whole.numbers | {"environment": np.zeros(3, int)}, whole.description)
+    for damaged in (short, Attachment({}, whole.description), Attachment(whole.numbers, {})):
+        with pytest.raises(NearedgeError, match="damaged"):
+            from_attachment(damaged)
+
+
+def test_models_of_other_environments_are_refused(pretraining: Pretraining) -> None:
+    few = other_engine(sites(1, labels=("octahedral", "tetrahedral")))
+    with pytest.raises(NearedgeError, match="octahedral, tetrahedral"):
+        pretraining.align(GRID, few, np.arange(20))
+
+
+def test_energies_that_decided_sum_to_the_answer(pretraining: Pretraining) -> None:
+    few = other_engine(sites(1))
+    method = replace(DEFAULT, pretraining=pretraining)
+    classifier = fit_classifier(method, few, np.arange(40))
+    found = integrated_gradients(classifier, few.intensity[0], few.intensity.mean(axis=0), 0)
+    whole = found.output - found.baseline_output
+    assert abs(whole) > 0.05
+    assert found.contribution.sum() == pytest.approx(whole, rel=0.02)
