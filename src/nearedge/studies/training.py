@@ -17,7 +17,7 @@ from nearedge.mixtures import load_sites
 from nearedge.models import save_model
 from nearedge.models.bands import class_bands
 from nearedge.models.method import DEFAULT, fit_classifier, fit_composition, fit_regressor
-from nearedge.models.pretraining import WORTH, pretraining_of
+from nearedge.models.pretraining import WORTHS, pretraining_of
 from nearedge.spectra import alignment_reference
 from nearedge.studies.assessment import assess_library
 from nearedge.studies.continuing import continuing
@@ -163,7 +163,7 @@ def _continued(info: dict[str, Any]) -> str:
     before, alignment = info["pretraining"], info["pretraining"]["alignment"]
     return f"""
 Continued from a model of {before["sites"]} sites from {before["engine"]}
-({before["engine_version"]}; library `{before["hash"]}`), which count as {WORTH:g} sites beside the
+({before["engine_version"]}; library `{before["hash"]}`), which count as {WORTHS[0]:g} to {WORTHS[-1]:g} sites beside the
 {before["finishing_sites"]} above. Their energies were stretched by {alignment["stretch"]:.3f} and
 moved by {alignment["shift_eV"]:+.1f} eV, one stretch and one shift for the engine, fitted on the
 sites above.
