@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float, Int
 
-from nearedge.mixtures import Mixtures, Sites, class_fractions, regressor_mixtures
+from nearedge.mixtures import Mixtures, Sites, class_fractions, regressor_mixtures, varied_mixtures
 from nearedge.models.augmentation import Augmentation
 from nearedge.models.expansion import KernelClassifier, KernelRegressor
 from nearedge.models.kernel import KernelSettings, fit_kernel_classifier, fit_kernel_regression
@@ -33,9 +33,10 @@ class Method:
     mixed
         Of the kernel for what is read from mixtures: the coordination number, and the fractions of
         the environments.
-    mixtures
-        How many mixtures these two are trained on, beside the single sites. Each mixture is of one
-        trajectory, as a sample is of one material.
+    mixtures, varied
+        How many mixtures these two are trained on, beside the single sites: so many drawn from the
+        library as it is, and so many in proportions of any kind, without which unusual samples
+        would be read as usual ones. Each is of one trajectory, as a sample is of one material.
     sizes
         Least and greatest number of sites in a mixture.
     augmentation
@@ -49,6 +50,7 @@ class Method:
     classifier: KernelSettings
     mixed: KernelSettings
     mixtures: int = 600
+    varied: int = 300
     sizes: tuple[int, int] = (2, 70)
     augmentation: Augmentation | None = None
     pretraining: Pretraining | None = None
@@ -75,7 +77,7 @@ DEFAULT = Method(
     grid=EnergyGrid(-5.0, 25.0, 151),
     near_edge_eV=(-5.0, 8.0),
     classifier=KernelSettings(width=4.0, radial=300.0),
-    mixed=KernelSettings(width=4.0, radial=10.0, linear=1.0, noise=0.3),
+    mixed=KernelSettings(width=4.0, radial=3.0, linear=1.0, noise=0.3),
     augmentation=Augmentation(share=0.5, broadening_eV=1.0, noise=0.03),
 )
 """What nearedge does unless told otherwise."""
@@ -167,19 +169,22 @@ def _samples(
     """Single sites, as mixtures of one, and mixtures within each trajectory."""
     trajectory = sites.keys["trajectories"][index]
     pools = [index[trajectory == own] for own in np.unique(trajectory)]
-    each = max(1, round(method.mixtures * effort / len(pools)))
-    parts = [
-        regressor_mixtures(
-            sites.intensity, sites.coordination, each, seed * 1000 + number, method.sizes, pool
-        )
-        for number, pool in enumerate(pools)
-    ]
-    most = method.sizes[1]
-    alone = np.full((len(index), most), -1)
+    usual, varied = (
+        max(1, round(count * effort / len(pools))) for count in (method.mixtures, method.varied)
+    )
+    spectra, numbers = sites.intensity, sites.coordination
+    parts = []
+    for number, pool in enumerate(pools):
+        own = seed * 1000 + number
+        parts.append(regressor_mixtures(spectra, numbers, usual, own, method.sizes, pool))
+        parts.append(varied_mixtures(spectra, sites.environment, varied, own, method.sizes, pool))
+    alone = np.full((len(index), method.sizes[1]), -1)
     alone[:, 0] = index
+    members = np.concatenate([alone, *(part.members for part in parts)])
+    weights = np.concatenate([(alone >= 0).astype(float), *(part.weights for part in parts)])
     return Mixtures(
-        np.concatenate([sites.intensity[index], *(part.intensity for part in parts)]).astype(float),
-        np.concatenate([sites.coordination[index], *(part.target for part in parts)]),
-        np.concatenate([alone, *(part.members for part in parts)]),
-        np.concatenate([(alone >= 0).astype(float), *(part.weights for part in parts)]),
+        np.concatenate([spectra[index], *(part.intensity for part in parts)]).astype(float),
+        (np.where(members < 0, 0.0, numbers[members]) * weights).sum(axis=1),
+        members,
+        weights,
     )
