@@ -19,8 +19,14 @@ from nearedge.models.store import Attachment
 from nearedge.spectra import EnergyGrid
 from nearedge.spectra.between_engines import COMPARED_EV, EngineAlignment, align_engines
 
-#: The pretraining library counts as this many finishing sites, however many sites it holds.
-WORTH = 10.0
+WORTHS = (3.0, 10.0, 30.0)
+"""How many finishing sites the pretraining library counts as, however many sites it holds.
+
+How alike two engines are is not known, and few finishing sites do not tell it: the classifiers that
+all of these give are averaged.
+"""
+
+_MIDDLE = WORTHS[len(WORTHS) // 2]
 _ARRAYS = ("energy_eV", "intensity", "environment", "coordination", "trajectory")
 
 
@@ -112,7 +118,7 @@ class Pretraining:
         sites: Sites,
         index: Int[np.ndarray, " n"],
         alignment: EngineAlignment | None = None,
-        worth: float = WORTH,
+        worth: float = _MIDDLE,
     ) -> Joined:
         """Put the pretraining sites on another engine's energies, beside some of its sites.
 
@@ -154,10 +160,11 @@ class Pretraining:
         sites: Sites,
         index: Int[np.ndarray, " n"],
         alignment: EngineAlignment | None = None,
-        worth: float = WORTH,
+        worths: tuple[float, ...] = WORTHS,
     ) -> KernelClassifier:
         """Classifier from pretraining and finishing sites together; arguments as of `join`."""
-        joined = self.join(grid, sites, index, alignment, worth)
+        joined = self.join(grid, sites, index, alignment, 1.0)
+        before = np.arange(len(joined.weight)) < len(self.environment)
         held, codes = np.unique(joined.sites.environment, return_inverse=True)
         first, last = np.searchsorted(grid.energy_eV, COMPARED_EV)
         return fit_pairwise_classifier(
@@ -165,7 +172,7 @@ class Pretraining:
             codes,
             np.array(joined.sites.labels)[held],
             PairwiseSettings((int(first), int(last))),
-            joined.weight,
+            [np.where(before, worth, 1.0) * joined.weight for worth in worths],
         )
 
     def _on(self, grid: EnergyGrid) -> tuple[np.ndarray, np.ndarray]:
