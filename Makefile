@@ -13,6 +13,8 @@ test: .venv/ready-test
 
 test-all: .venv/ready-all check
 	$(MAKE) quantum-espresso chromium
+	@if [ -z "$$NEAREDGE_GPAW_PYTHON" ]; then \
+		$(MAKE) gpaw || echo "GPAW is not installed; its tests are skipped"; fi
 	$(BIN)/python -m pytest -n 2 --durations=15
 
 check: .venv/ready-test
@@ -54,7 +56,8 @@ chromium:
 		--no-install-recommends chromium >/dev/null \
 		|| echo "chromium is not installed: apt-get failed"
 
-# GPAW, an optional engine under the GPL, in an environment of its own (docs/engines/gpaw.md).
+# GPAW, an optional engine under the GPL, in an environment of its own (docs/engines/gpaw.md). It is
+# compiled, which takes three minutes once.
 gpaw: .venv-gpaw/ready
 
 .venv-gpaw/ready: scripts/install-gpaw.sh

@@ -25,14 +25,6 @@ from nearedge.uncertainty import answer_out_of_fold, calibrate, to_attachment
 
 FOLDER = Path("results/held_out_models")
 FOLDS, SEED = 10, 0
-#: nearedge's default with smaller ensembles and shorter training: ten models are trained, and what
-#: is measured is what they say of themselves.
-METHOD = replace(
-    DEFAULT,
-    classifier={**DEFAULT.classifier, "ensemble": 3},
-    regressor={**DEFAULT.regressor, "ensemble": 3, "epochs": 80},
-    composition=replace(DEFAULT.composition, epochs=20),
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,11 +38,11 @@ class HeldOut:
 def held_out_models(library_path: str) -> Iterator[HeldOut]:
     """Train them, or take them from the folder."""
     library = open_library(library_path).load()
-    sites = load_sites(library, METHOD.grid)
+    sites = load_sites(library, DEFAULT.grid)
     folds = group_folds(
         sites.group, min(FOLDS, np.unique(sites.group).size), SEED, classes=sites.environment
     )
-    method = hashlib.sha256(repr(METHOD).encode()).hexdigest()[:8]
+    method = hashlib.sha256(repr(DEFAULT).encode()).hexdigest()[:8]
     kept = FOLDER / f"{library_hash(library)}-{method}"
     if not (kept / "complete").exists():
         _train(library, sites, folds, kept)
@@ -61,7 +53,7 @@ def held_out_models(library_path: str) -> Iterator[HeldOut]:
 def _train(library, sites: Sites, folds, kept: Path) -> None:
     trained = {}
     known = answer_out_of_fold(
-        METHOD,
+        DEFAULT,
         sites,
         SEED,
         folds=folds,
@@ -71,12 +63,12 @@ def _train(library, sites: Sites, folds, kept: Path) -> None:
     for number, (train, left_out) in enumerate(folds):
         own, models = _part(sites, train), trained[number]
         calibration = calibrate(
-            METHOD, own, known.without_fold(number), models.classifier, SEED + number
+            DEFAULT, own, known.without_fold(number), models.classifier, SEED + number
         )
         info = {
             "absorber": library["absorber"].attrs["labels"][0],
             "edge": library["edge"].attrs["labels"][0],
-            "grid": asdict(METHOD.grid),
+            "grid": asdict(DEFAULT.grid),
             "classes": list(sites.labels),
             "reference": alignment_reference(
                 library["energy"].values.astype(float),

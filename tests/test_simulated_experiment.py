@@ -20,14 +20,6 @@ from nearedge.uncertainty import answer_out_of_fold, calibrate, to_attachment
 
 pytestmark = pytest.mark.slow
 
-_SETTINGS = {"hidden": (64, 32), "ensemble": 2, "normalise": "area", "learning_rate": 0.003}
-SMALL = replace(
-    DEFAULT,
-    classifier={**_SETTINGS, "epochs": 20, "batch_size": 64, "penalty": 100.0},
-    regressor={**_SETTINGS, "epochs": 60, "batch_size": 256, "penalty": 1000.0},
-    classifier_mixtures=1500,
-    regressor_mixtures=2000,
-)
 EXPERIMENTS = 60
 NOMINAL_EV = 530.0
 
@@ -47,10 +39,10 @@ def _model(method: Method, sites: Sites, reference: dict) -> Model:
     everything = np.arange(len(sites.group))
     known = answer_out_of_fold(method, sites, 0)
     info = {"absorber": "O", "edge": "K", "grid": asdict(method.grid), "reference": reference}
-    classifier = fit_classifier(method, sites, everything, 0).ensemble_
+    classifier = fit_classifier(method, sites, everything)
     return Model(
         classifier,
-        fit_regressor(method, sites, everything, 0).ensemble_,
+        fit_regressor(method, sites, everything, 0),
         info,
         calibration=to_attachment(calibrate(method, sites, known, classifier, 0)),
     )
@@ -64,21 +56,21 @@ def library():
 @pytest.fixture(scope="module")
 def unseen(library) -> np.ndarray:
     """Sites of a third of the atoms, which nothing below is trained or calibrated on."""
-    sites = load_sites(library, SMALL.grid, "atom")
+    sites = load_sites(library, DEFAULT.grid, "atom")
     atoms = np.random.default_rng(4).permutation(np.unique(sites.group))
     return np.isin(sites.group, atoms[: len(atoms) // 3])
 
 
 @pytest.fixture(scope="module")
 def model(library, unseen: np.ndarray) -> Model:
-    sites = load_sites(library, SMALL.grid, "atom")
+    sites = load_sites(library, DEFAULT.grid, "atom")
     reference = alignment_reference(
         library["energy"].values.astype(float),
         library["intensity"].values.astype(float)[~unseen],
         library["environment"].values.astype(int)[~unseen],
         library["structure_id"].values.astype(int)[~unseen],
     )
-    return _model(SMALL, _some(sites, ~unseen), reference)
+    return _model(DEFAULT, _some(sites, ~unseen), reference)
 
 
 def _write_xdi(path: Path, energy_eV: np.ndarray, i0: np.ndarray, signal: np.ndarray) -> Path:

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from nearedge.engines.gpaw import Gpaw
 from nearedge.engines.ocean import Ocean
 from nearedge.engines.xspectra import XSpectra
+from nearedge.errors import EngineError
 
 HERE = Path(__file__).parent
 
@@ -66,3 +68,12 @@ def quantum_espresso() -> None:
     absent = [name for name in ("pw.x", "xspectra.x", "ld1.x") if shutil.which(name) is None]
     if absent:
         pytest.skip(f"needs {', '.join(absent)}: make quantum-espresso")
+
+
+@pytest.fixture
+def gpaw() -> None:
+    """Skip where GPAW is not installed; it is optional, so under CI too."""
+    try:
+        Gpaw().version()
+    except EngineError as error:
+        pytest.skip(str(error))

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.build import bulk
 
 from nearedge.engines import SiteSpectrum, engine_from_settings
 from nearedge.engines.gpaw import Gpaw
@@ -271,3 +272,36 @@ def test_wrong_settings_are_refused(settings, words):
 def test_settings_that_only_run_the_program_are_no_provenance():
     assert Gpaw(python="a", timeout_s=5.0).settings() == Gpaw(python="b").settings()
     assert Gpaw(hubbard_eV={"Fe": 4.0}).settings() != Gpaw().settings()
+
+
+def iron_oxide(folder: Path, **settings) -> tuple[SiteSpectrum, float]:
+    """GPAW's own spectrum of the oxygen in ferromagnetic FeO, and the moment of its iron."""
+    structure = bulk("FeO", "rocksalt", a=4.33)
+    engine = Gpaw(
+        grid_spacing_A=0.3,
+        mesh_length_A=4.0,
+        scf_mesh_length_A=4.0,
+        density_tolerance=1e-3,
+        magnetic_moments={"Fe": 4.0},
+        hubbard_eV={"Fe": 4.0},
+        **settings,
+    )
+    folder.mkdir()
+    spectrum = engine.compute(structure, [1], "K", folder)[1]
+    assert isinstance(spectrum, SiteSpectrum), spectrum
+    with np.load(folder / "run-O" / "states.npz") as states:
+        return spectrum, float(states["magnetic_moments"][0])
+
+
+@pytest.mark.slow
+def test_iron_oxide_is_of_high_spin_and_u_of_the_states_only_moves_its_peaks(gpaw, tmp_path):
+    plain, moment = iron_oxide(tmp_path / "plain")
+    # Iron of FeO: 3.3 (W. L. Roth, Phys. Rev. 110, 1333, 1958) to 4 Bohr magnetons (d6, S = 2).
+    assert 3.3 < moment < 4.0
+    same, _ = iron_oxide(tmp_path / "same", hubbard_states_eV={"Fe": 4.0})
+    np.testing.assert_array_equal(same.intensity, plain.intensity)
+    larger, unchanged = iron_oxide(tmp_path / "larger", hubbard_states_eV={"Fe": 8.0})
+    assert unchanged == moment
+    # It moves the empty d states of iron, but makes no absorption.
+    assert np.abs(larger.intensity - plain.intensity).max() > 0.05 * plain.intensity.max()
+    assert larger.intensity.sum() == pytest.approx(plain.intensity.sum(), rel=0.05)

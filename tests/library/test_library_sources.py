@@ -117,6 +117,19 @@ def test_files_and_cells_stand_side_by_side(recipe, pool):
     assert found == ["t1/0", "t1/1", "cell-01/0", "cell-01/1", "cell-02/0", "cell-02/1"]
 
 
+def test_only_the_snapshots_that_are_named_are_taken_from_a_file(recipe, pool):
+    ase.io.write(recipe.parent / "frames.xyz", [bulk("LiF", "rocksalt", a=4.0)] * 3, "extxyz")
+    plain = recipe.read_text()
+    entry = '\n[[files]]\npath = "frames.xyz"\ntrajectory = "t1"\nsnapshots = {}\n'
+    recipe.write_text(plain + entry.format("[0, 2]"))
+    found = [structure.info["structure_id"] for structure in structures_of(recipe, pool)]
+    assert found[:2] == ["t1/0", "t1/2"]
+    assert "t1/1" not in found
+    recipe.write_text(plain + entry.format("[3]"))
+    with pytest.raises(NearedgeError, match=r"frames.xyz: no snapshot 3; it has 0, 1, 2"):
+        structures_of(recipe, pool)
+
+
 def test_trajectory_that_fails_ends_the_build_with_its_own_words(recipe, pool):
     recipe.write_text(recipe.read_text().replace("timestep_fs = 0.5", "timestep_fs = 1e9"))
     with pytest.raises(NearedgeError, match=r"cell-0[12]") as error:

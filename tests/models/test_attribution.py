@@ -13,12 +13,15 @@ from nearedge.data import model_folder
 from nearedge.errors import UsageError
 from nearedge.models import (
     ClassifierEnsemble,
+    KernelRegressor,
+    KernelSettings,
     RegressorEnsemble,
     fit_preprocessing,
     load_model,
 )
 from nearedge.models.attribution import integrated_gradients
 from nearedge.models.bands import class_bands
+from nearedge.models.kernel import fit_kernel_classifier, fit_kernel_regression
 
 POINTS = 9
 
@@ -64,7 +67,7 @@ def test_contributions_sum_to_the_difference_of_the_answers(
 
 def test_the_shipped_model_is_explained_completely() -> None:
     model = load_model(model_folder("default"))
-    points = model.classifier.architecture.inputs
+    points = model.info["grid"]["points"]
     rng = np.random.default_rng(0)
     baseline = rng.uniform(1.0, 1.5, points)
     x = baseline + 0.3 * np.sin(np.linspace(0, 9, points))
@@ -75,6 +78,27 @@ def test_the_shipped_model_is_explained_completely() -> None:
         )
     found = integrated_gradients(model.regressor, x, baseline)
     assert found.contribution.sum() == pytest.approx(found.output - found.baseline_output)
+
+
+@pytest.mark.parametrize("level", [1.0, 0.01])
+def test_expansions_are_explained_completely_whatever_the_window_holds(level: float) -> None:
+    """Also where the window is so empty that a share of the whole mean divides it."""
+    rng = np.random.default_rng(7)
+    spectra = rng.uniform(0.5, 2.0, (40, POINTS))
+    kernel = KernelSettings(window=(2, 6), radial=10.0, linear=1.0)
+    classes = np.arange(3).astype(str)
+    classifier = fit_kernel_classifier(
+        spectra, np.eye(3)[rng.integers(3, size=40)], classes, kernel
+    )
+    numbers = fit_kernel_regression(spectra, spectra[:, [3]], np.ones(40), kernel)
+    baseline, x = rng.uniform(0.5, 2.0, (2, POINTS))
+    x[2:6] *= level
+    for model, output in ((classifier, 2), (KernelRegressor(numbers), 0)):
+        found = integrated_gradients(model, x, baseline, output)
+        assert abs(found.output - found.baseline_output) > 0.01
+        assert found.contribution.sum() == pytest.approx(
+            found.output - found.baseline_output, rel=1e-6
+        )
 
 
 def test_an_energy_that_no_weight_looks_at_contributes_nothing() -> None:
@@ -103,7 +127,7 @@ def test_contributions_are_the_limit_of_a_fine_sum_of_gradients() -> None:
 
 def test_an_output_that_does_not_exist_is_refused() -> None:
     ensemble = _ensemble(0, "none", "intensity", 4)
-    with pytest.raises(UsageError, match="output 4 of an ensemble with 4"):
+    with pytest.raises(UsageError, match="output 4 of a model with 4"):
         integrated_gradients(ensemble, np.ones(POINTS), np.zeros(POINTS), output=4)
 
 

@@ -14,6 +14,8 @@ from nearedge.errors import NearedgeError
 from nearedge.models import (
     Architecture,
     ClassifierEnsemble,
+    KernelRegressor,
+    KernelSettings,
     RegressorEnsemble,
     export_onnx,
     fit_preprocessing,
@@ -58,6 +60,27 @@ def test_every_preprocessing_and_depth_agrees_to_1e_5(
         export_onnx(ensemble, tmp_path / f"{name}.onnx")
         answers = run(tmp_path / f"{name}.onnx", SPECTRA)
         assert list(answers) == [name]
+        assert np.ptp(expected) > 0.1
+        np.testing.assert_allclose(answers[name], expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.slow
+def test_expansions_agree_to_1e_5(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    spectra = SPECTRA.astype(float)
+    kernel = KernelSettings(window=(10, 70), radial=10.0, linear=1.0)
+    classes = np.array(["a", "b", "c"])
+    target = np.eye(3)[rng.integers(3, size=len(spectra))]
+    classifier = fit_kernel_classifier(spectra, target, classes, kernel)
+    regressor = KernelRegressor(
+        fit_kernel_regression(spectra, target[:, :1], np.ones(len(spectra)), kernel)
+    )
+    for name, model, expected in (
+        ("probabilities", classifier, classifier.predict_proba(spectra)),
+        ("coordination", regressor, regressor.predict(spectra)),
+    ):
+        export_onnx(model, tmp_path / f"{name}.onnx")
+        answers = run(tmp_path / f"{name}.onnx", SPECTRA)
         assert np.ptp(expected) > 0.1
         np.testing.assert_allclose(answers[name], expected, atol=1e-5, rtol=0)
 

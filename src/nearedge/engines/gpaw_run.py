@@ -1,15 +1,14 @@
-"""Finding GPAW's Python, starting the program under it, and ending it."""
+"""Finding GPAW's Python, and starting the program under it."""
 
 from __future__ import annotations
 
-import errno
 import os
-import shutil
 import signal
 import subprocess
 from functools import cache
 from pathlib import Path
 
+from nearedge.engines.running import find_program, last_words, run_program
 from nearedge.errors import EngineError
 
 VARIABLE = "NEAREDGE_GPAW_PYTHON"
@@ -48,10 +47,7 @@ def find_python(setting: str) -> str:
     """
     named = setting or os.environ.get(VARIABLE, "")
     if named:
-        path = shutil.which(named)
-        if path is None:
-            raise EngineError(f"no program {named!r}; {_INSTALL}")
-        return os.path.abspath(path)
+        return find_program(named, _INSTALL)
     for folder in (Path.cwd(), Path(__file__).parents[3]):
         if (folder / _MADE_HERE).exists():
             return str(folder / _MADE_HERE)
@@ -83,55 +79,16 @@ def run(python: str, work: Path, timeout_s: float) -> str:
     OSError
         If the disk is full.
     """
-    log = work / _LOG
-    with open(log, "w") as output:
-        try:
-            process = subprocess.Popen(
-                [python, str(_PROGRAM), str(work.resolve())],
-                cwd=work,
-                env={**os.environ, **_PROCESS_ENVIRONMENT},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                # Its own group, so that nothing it started outlives a timeout.
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise EngineError(f"cannot start {python}: {error.strerror}; {_INSTALL}") from error
-        timed_out = False
-        try:
-            process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            timed_out = True
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-    text = log.read_text(errors="replace")
-    if "No space left on device" in text:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(work))
-    if timed_out:
-        raise EngineError(f"not done after {timeout_s:g} s: {last_words(text)}; raise timeout_s")
-    if process.returncode < 0:
-        name = signal.Signals(-process.returncode).name
-        raise EngineError(f"was killed by {name} after: {last_words(text)}; is memory enough?")
-    if process.returncode:
-        raise EngineError(f"{last_words(text)}; {_advice(text)}")
+    words = [python, str(_PROGRAM), str(work.resolve())]
+    code, text = run_program(words, work, work / _LOG, timeout_s, _INSTALL, _PROCESS_ENVIRONMENT)
+    # The program marks its error; what it did before is of no interest then.
+    said = last_words(text.rpartition("ERROR: ")[2])
+    if code < 0:
+        name = signal.Signals(-code).name
+        raise EngineError(f"was killed by {name} after: {said}; is memory enough?")
+    if code:
+        raise EngineError(f"{said}; {_advice(text)}")
     return text
-
-
-def last_words(log: str) -> str:
-    """What the program said last, in one line; its error if it named one.
-
-    Examples
-    --------
-    >>> last_words("12.0 s  converged\\nERROR: ValueError: no O\\nsecond line\\n")
-    'ValueError: no O second line'
-    """
-    _, _, error = log.rpartition("ERROR: ")
-    words = " ".join(error.split()) if error != log else ""
-    lines = [" ".join(line.split()) for line in log.splitlines() if line.strip()]
-    return words or (lines[-1] if lines else "no message")
 
 
 def _advice(log: str) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Complex, Float, Int
 
 from nearedge.engines.base import SiteSpectrum
-from nearedge.engines.gpaw_run import last_words
+from nearedge.engines.running import last_words
 from nearedge.errors import EngineError
 
 # Relative to the lowest unoccupied state; wide enough for a library's axis after any shift.

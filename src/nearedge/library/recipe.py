@@ -64,10 +64,11 @@ class CellRecipe(_Table):
 
 
 class FileRecipe(_Table):
-    """A file of structures that exists already."""
+    """A file of structures that exists already: all of them, or some snapshots."""
 
     path: str
     trajectory: str = Field(min_length=1)
+    snapshots: tuple[int, ...] | None = _list(default=None, min_length=1)
 
 
 class EngineRecipe(_Table):

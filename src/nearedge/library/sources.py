@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from nearedge.compute import run_tasks
 from nearedge.errors import NearedgeError
-from nearedge.library.recipe import CellRecipe, Recipe
+from nearedge.library.recipe import CellRecipe, FileRecipe, Recipe
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -49,11 +49,7 @@ def recipe_structures(
 
     structures: list[Atoms] = []
     for entry in recipe.files:
-        path = recipe_path.parent / entry.path
-        for number, frame in enumerate(read_structures(path)):
-            frame.info["trajectory_id"] = entry.trajectory
-            frame.info.setdefault("snapshot_id", number)
-            structures.append(_named(frame, path))
+        structures += _structures_of_file(entry, recipe_path.parent / entry.path)
     jobs = [(cell, seed, work / "structures") for cell in recipe.cells for seed in cell.seeds]
     trajectories: dict[tuple[str, int], Path] = {}
     for (cell, seed, _), future in run_tasks(_run_trajectory, jobs, executor, in_flight=workers):
@@ -73,6 +69,25 @@ def recipe_structures(
             f"name"
         )
     return structures
+
+
+def _structures_of_file(entry: FileRecipe, path: Path) -> list[Atoms]:
+    from nearedge.structures import read_structures
+
+    frames = []
+    for number, frame in enumerate(read_structures(path)):
+        frame.info["trajectory_id"] = entry.trajectory
+        frame.info.setdefault("snapshot_id", number)
+        frames.append(_named(frame, path))
+    if entry.snapshots is None:
+        return frames
+    present = [frame.info["snapshot_id"] for frame in frames]
+    for number in entry.snapshots:
+        if number not in present:
+            raise NearedgeError(
+                f"{path}: no snapshot {number}; it has {', '.join(map(str, present))}"
+            )
+    return [frame for frame in frames if frame.info["snapshot_id"] in entry.snapshots]
 
 
 def _named(structure: Atoms, path: Path) -> Atoms:

@@ -1,4 +1,4 @@
-"""Models: the network, its training, ensembles, scikit-learn estimators, baselines, saving."""
+"""Models: kernel expansions, networks, scikit-learn estimators, baselines, saving."""
 
 from __future__ import annotations
 
@@ -11,6 +11,13 @@ if TYPE_CHECKING:
     from nearedge.models.estimators import SpectrumClassifier, SpectrumRegressor
     from nearedge.models.examples import Examples
     from nearedge.models.exchange import export_onnx
+    from nearedge.models.expansion import KernelClassifier, KernelRegressor
+    from nearedge.models.kernel import KernelSettings
+    from nearedge.models.kernel_estimators import (
+        KernelSpectrumClassifier,
+        KernelSpectrumRegressor,
+    )
+    from nearedge.models.kinds import Classifier, Regressor
     from nearedge.models.network import Architecture, initial_parameters, outputs, softmax
     from nearedge.models.preprocessing import Preprocessing, fit_preprocessing, unit_mean
     from nearedge.models.settings import PAPER_CLASSIFIER, PAPER_REGRESSOR, TrainingSettings
@@ -22,10 +29,17 @@ _MODULE_OF = {
     "PAPER_REGRESSOR": "settings",
     "Architecture": "network",
     "Attachment": "store",
+    "Classifier": "kinds",
     "ClassifierEnsemble": "ensemble",
     "Examples": "examples",
+    "KernelClassifier": "expansion",
+    "KernelRegressor": "expansion",
+    "KernelSettings": "kernel",
+    "KernelSpectrumClassifier": "kernel_estimators",
+    "KernelSpectrumRegressor": "kernel_estimators",
     "Model": "store",
     "Preprocessing": "preprocessing",
+    "Regressor": "kinds",
     "RegressorEnsemble": "ensemble",
     "SpectrumClassifier": "estimators",
     "SpectrumRegressor": "estimators",
@@ -50,10 +64,17 @@ __all__ = [
     "PAPER_REGRESSOR",
     "Architecture",
     "Attachment",
+    "Classifier",
     "ClassifierEnsemble",
     "Examples",
+    "KernelClassifier",
+    "KernelRegressor",
+    "KernelSettings",
+    "KernelSpectrumClassifier",
+    "KernelSpectrumRegressor",
     "Model",
     "Preprocessing",
+    "Regressor",
     "RegressorEnsemble",
     "SpectrumClassifier",
     "SpectrumRegressor",

@@ -1,4 +1,4 @@
-"""Which energies decided: integrated gradients of an ensemble's answer, without quadrature error.
+"""Which energies decided: integrated gradients of a model's answer, up to rounding.
 
 Only NumPy is imported here, like everything that prediction needs.
 """
@@ -12,7 +12,9 @@ import numpy as np
 from jaxtyping import Float
 
 from nearedge.errors import UsageError
-from nearedge.models.ensemble import ClassifierEnsemble, Ensemble
+from nearedge.models.ensemble import Ensemble
+from nearedge.models.expansion import KernelClassifier, KernelRegressor
+from nearedge.models.kinds import Classifier, Regressor
 from nearedge.models.network import Parameters, outputs, softmax
 from nearedge.models.store import Model
 from nearedge.spectra import EnergyGrid, resample
@@ -22,6 +24,8 @@ from nearedge.spectra import EnergyGrid, resample
 # distance of pi from the real axis.
 _NODES = 8
 _LOGIT_STEP = 2.0
+# An expansion is smooth all along the line; this many pieces leave rounding errors only.
+_PIECES = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +46,7 @@ class Attribution:
 
 
 def integrated_gradients(
-    ensemble: Ensemble,
+    model: Classifier | Regressor,
     x: Float[np.ndarray, " feature"],
     baseline: Float[np.ndarray, " feature"],
     output: int = 0,
@@ -50,13 +54,14 @@ def integrated_gradients(
     """Share the difference between the answers to two spectra out to the energies.
 
     The gradient of the answer is integrated along the straight line between the two spectra as
-    they are after normalisation. The network is piecewise linear along that line, and its kinks
-    are found exactly, so that the contributions sum to the difference up to rounding.
+    they are after normalisation. A network is piecewise linear along that line, and its kinks are
+    found exactly; an expansion is smooth. The contributions sum to the difference up to rounding.
 
     Parameters
     ----------
-    ensemble
-        Its averaged answer is explained: a probability, or a coordination number.
+    model
+        Networks or an expansion; their answer is explained: a probability, or a coordination
+        number.
     x, baseline
         Intensities on the model's grid; shape (feature,).
     output
@@ -67,7 +72,7 @@ def integrated_gradients(
     UsageError
         If there is no such output.
     NearedgeError
-        If a spectrum does not suit the ensemble, see `Ensemble.member_outputs`.
+        If a spectrum does not suit the model: see `Preprocessing.check`.
 
     References
     ----------
@@ -85,14 +90,49 @@ def integrated_gradients(
     >>> found.contribution, found.output - found.baseline_output
     (array([ 6., -2.]), 4.0)
     """
-    count = ensemble.architecture.outputs
+    count = len(model.classes) if isinstance(model, Classifier) else 1
     if not 0 <= output < count:
-        raise UsageError(f"output {output} of an ensemble with {count}; count from 0")
-    preprocessing = ensemble.preprocessing
+        raise UsageError(f"output {output} of a model with {count}; count from 0")
     ends = np.stack([baseline, x]).astype(np.float64)
+    if isinstance(model, Ensemble):
+        return _of_networks(model, ends, output)
+    if isinstance(model, KernelRegressor) or (
+        isinstance(model, KernelClassifier) and model.link == "softmax"
+    ):
+        return _of_expansion(model, ends, output)
+    raise UsageError(f"a {type(model).__name__} has no gradient here")
+
+
+def _of_expansion(
+    model: KernelClassifier | KernelRegressor, ends: Float[np.ndarray, "2 feature"], output: int
+) -> Attribution:
+    expansion = model.expansion
+    expansion.preprocessing.check(ends)
+    start, stop = expansion.preprocessing.normalised(ends)
+    nodes, weights = np.polynomial.legendre.leggauss(_NODES)
+    pieces = np.arange(_PIECES)[:, None]
+    places = ((pieces + (nodes + 1) / 2) / _PIECES).ravel()
+    line = start + places[:, None] * (stop - start)
+    is_classifier = isinstance(model, KernelClassifier)
+    one = np.eye(len(expansion.bias))[output]
+    by_output = np.broadcast_to(one, (len(line), len(one)))
+    if is_classifier:
+        probability = softmax(expansion.outputs(line))
+        by_output = probability[:, [output]] * (one - probability)
+    shares = np.tile(weights, _PIECES) / (2 * _PIECES)
+    contribution = (shares @ expansion.slope(line, by_output)) * (stop - start)
+    answers = expansion.outputs(ends)
+    before, after = (softmax(answers) if is_classifier else answers)[:, output]
+    return Attribution(contribution, float(after), float(before))
+
+
+def _of_networks(
+    ensemble: Ensemble, ends: Float[np.ndarray, "2 feature"], output: int
+) -> Attribution:
+    preprocessing = ensemble.preprocessing
     preprocessing.check(ends)
     answers = ensemble.member_outputs(ends)
-    is_classifier = isinstance(ensemble, ClassifierEnsemble)
+    is_classifier = isinstance(ensemble, Classifier)
     if is_classifier:
         answers = softmax(answers)
     start, stop = preprocessing.inputs(ends)

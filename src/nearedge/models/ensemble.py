@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Shaped
 
+from nearedge.models.kinds import Classifier, Regressor
 from nearedge.models.network import Architecture, Parameters, outputs, softmax
 from nearedge.models.preprocessing import Preprocessing
 
@@ -88,7 +89,7 @@ class Ensemble:
 
 
 @dataclass(frozen=True, eq=False)
-class ClassifierEnsemble(Ensemble):
+class ClassifierEnsemble(Ensemble, Classifier):
     """Networks that give the probabilities of environments.
 
     Attributes
@@ -126,13 +127,9 @@ class ClassifierEnsemble(Ensemble):
         many = self._mean_of_many(x, classify=True)
         return self.member_probabilities(x).mean(axis=0) if many is None else many
 
-    def predict(self, x: Float[np.ndarray, "spectrum feature"]) -> Shaped[np.ndarray, " spectrum"]:
-        """Label of highest probability."""
-        return self.classes[self.predict_proba(x).argmax(axis=1)]
-
 
 @dataclass(frozen=True, eq=False)
-class RegressorEnsemble(Ensemble):
+class RegressorEnsemble(Ensemble, Regressor):
     """Networks that give coordination numbers."""
 
     def predict_members(

@@ -1,7 +1,7 @@
 """Trained networks as ONNX, for programs that know nothing of nearedge; needs the extra ``onnx``.
 
-One graph holds all that prediction needs: the normalisation, the running sums, the scaling, every
-member of the ensemble and the average over them.
+One graph holds all that prediction needs: the normalisation, the scaling, and the layers of every
+member with the average over them, or the Gaussians and the linear part of an expansion.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from nearedge.errors import NearedgeError
-from nearedge.models.ensemble import ClassifierEnsemble, Ensemble, RegressorEnsemble
+from nearedge.errors import NearedgeError, UsageError
+from nearedge.models.ensemble import Ensemble
+from nearedge.models.expansion import LEAST_SHARE, Expansion, KernelClassifier, KernelRegressor
+from nearedge.models.kinds import Classifier, Regressor
 from nearedge.models.preprocessing import Preprocessing
 from nearedge.models.store import Model
 
@@ -28,17 +30,17 @@ def export_onnx(model: Any, path: str | os.PathLike[str]) -> None:
 
     The graph takes ``intensity`` (spectrum, point), float32, sampled on the model's energy grid and
     not normalised. It gives ``probabilities`` (spectrum, class) and ``coordination`` (spectrum,),
-    float32, whichever the model has, averaged over members. It checks nothing: spectra that
+    float32, whichever the model has. It checks nothing: spectra that
     nearedge would refuse, because their mean is not positive say, get an answer. Labels of the
     classes, and the grid of a `Model`, stand in the file's metadata as JSON.
 
-    Scaling is done in float64, since running sums differ from their means in late digits only;
-    the layers are in float32.
+    Scaling is done in float64, since running sums differ from their means in late digits only, and
+    so are the distances of an expansion; the layers are in float32.
 
     Parameters
     ----------
     model
-        A `Model`, a trained ensemble, or a fitted `SpectrumClassifier` or `SpectrumRegressor`.
+        A `Model`, one of its parts, or a fitted estimator.
     path
         Of the file; one that stands there is replaced.
 
@@ -59,23 +61,30 @@ def export_onnx(model: Any, path: str | os.PathLike[str]) -> None:
             "ONNX is not installed; install the extra: pip install 'nearedge[onnx]'"
         ) from error
     if isinstance(model, Model):
-        ensembles: list[Ensemble] = [model.classifier, model.regressor]
+        parts: list[Classifier | Regressor] = [model.classifier, model.regressor]
     else:
-        ensembles = [getattr(model, "ensemble_", model)]
+        parts = [getattr(model, "ensemble_", getattr(model, "model_", model))]
     graph = _Graph()
     metadata = {}
     outputs = []
-    for ensemble in ensembles:
-        if isinstance(ensemble, ClassifierEnsemble):
-            name, shape = "probabilities", ["spectrum", len(ensemble.classes)]
-            metadata["classes"] = json.dumps(ensemble.classes.tolist())
+    points = 0
+    for part in parts:
+        if isinstance(part, Classifier):
+            name, shape = "probabilities", ["spectrum", len(part.classes)]
+            metadata["classes"] = json.dumps(part.classes.tolist())
         else:
             name, shape = "coordination", ["spectrum"]
-        _add_ensemble(graph, ensemble, name)
+        if isinstance(part, Ensemble):
+            points = part.preprocessing.mean.size
+            _add_ensemble(graph, part, name)
+        elif isinstance(part, KernelClassifier | KernelRegressor):
+            points = part.preprocessing.mean.size
+            _add_expansion(graph, part, name)
+        else:
+            raise UsageError(f"a {type(part).__name__} cannot be exported")
         outputs.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
     if isinstance(model, Model) and "grid" in model.info:
         metadata["grid"] = json.dumps(model.info["grid"])
-    points = ensembles[0].preprocessing.mean.size
     taken = helper.make_tensor_value_info(_INPUT, TensorProto.FLOAT, ["spectrum", points])
     made = helper.make_model(
         helper.make_graph(graph.nodes, "nearedge", [taken], outputs, graph.constants),
@@ -122,12 +131,54 @@ def _add_ensemble(graph: _Graph, ensemble: Ensemble, name: str) -> None:
         kernel = graph.constant(np.swapaxes(weight, 1, 2).astype(np.float32))
         offset = graph.constant(bias[:, None].astype(np.float32))
         active = graph.add("Add", graph.add("MatMul", active, kernel), offset)
-    if isinstance(ensemble, RegressorEnsemble):
+    if isinstance(ensemble, Regressor):
         mean = graph.add("ReduceMean", active, axes=[0], keepdims=0)
         graph.add("Squeeze", mean, graph.constant(np.array([1])), name=name)
     else:
         shares = graph.add("Softmax", active, axis=-1)
         graph.add("ReduceMean", shares, name=name, axes=[0], keepdims=0)
+
+
+def _add_expansion(graph: _Graph, model: KernelClassifier | KernelRegressor, name: str) -> None:
+    from onnx import TensorProto
+
+    expansion = model.expansion
+    x = graph.add("Cast", _INPUT, to=TensorProto.DOUBLE)
+    whole = graph.add("ReduceMean", x, axes=[1], keepdims=1)
+    near = graph.add("Exp", _add_minus_squares(graph, expansion, x, whole))
+    values = graph.add("MatMul", near, graph.constant(expansion.radial.astype(np.float64)))
+    scaled = graph.add("Div", x, whole) if expansion.preprocessing.normalise == "area" else x
+    scaled = graph.add("Sub", scaled, graph.constant(expansion.preprocessing.mean))
+    scaled = graph.add("Div", scaled, graph.constant(expansion.preprocessing.scale))
+    linear = graph.add("MatMul", scaled, graph.constant(expansion.linear))
+    values = graph.add("Add", graph.add("Add", values, linear), graph.constant(expansion.bias))
+    if isinstance(model, KernelRegressor):
+        values = graph.add("Squeeze", values, graph.constant(np.array([1])))
+    elif model.link == "softmax":
+        values = graph.add("Softmax", values, axis=-1)
+    else:
+        raise UsageError("fractions of environments cannot be exported")
+    graph.add("Cast", values, name=name, to=TensorProto.FLOAT)
+
+
+def _add_minus_squares(graph: _Graph, expansion: Expansion, x: str, whole: str) -> str:
+    """Minus the squared distances from the centres: 2 v.z - v.v - z.z, and never above zero."""
+    window, centres = expansion.window, expansion.centres.astype(np.float64)
+    stop = window.first + window.mean.size
+    ends = [graph.constant(np.array([end])) for end in (window.first, stop)]
+    part = graph.add("Slice", x, *ends, graph.constant(np.array([1])))
+    if window.normalise == "area":
+        least = graph.add("Mul", whole, graph.constant(np.array(LEAST_SHARE)))
+        own = graph.add("ReduceMean", part, axes=[1], keepdims=1)
+        squares = graph.add("Add", graph.add("Mul", own, own), graph.add("Mul", least, least))
+        part = graph.add("Div", part, graph.add("Sqrt", squares))
+    inputs = graph.add("Sub", part, graph.constant(window.mean))
+    inputs = graph.add("Div", inputs, graph.constant(window.scale))
+    product = graph.add("MatMul", inputs, graph.constant(2 * centres.T))
+    square = graph.add("ReduceSum", graph.add("Mul", inputs, inputs), graph.constant(np.array([1])))
+    squares = graph.add("Sub", product, square)
+    squares = graph.add("Sub", squares, graph.constant(np.square(centres).sum(axis=1)))
+    return graph.add("Min", squares, graph.constant(np.array(0.0)))
 
 
 def _add_preprocessing(graph: _Graph, preprocessing: Preprocessing) -> str:

@@ -1,94 +1,86 @@
-"""Methods: how the sites of a library become a fitted classifier and regressor."""
+"""The method: how the sites of a library become a classifier, a regressor and a reader of mixtures.
+
+docs/accuracy.md says how it was chosen.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from nearedge.mixtures import (
-    Sites,
-    class_fractions,
-    classifier_mixtures,
-    regressor_mixtures,
-    varied_mixtures,
-)
+from nearedge.mixtures import Mixtures, Sites, class_fractions, regressor_mixtures
 from nearedge.models.augmentation import Augmentation
-from nearedge.models.composition import train_composition
-from nearedge.models.ensemble import ClassifierEnsemble
-from nearedge.models.estimators import SpectrumClassifier, SpectrumRegressor
-from nearedge.models.settings import TrainingSettings
+from nearedge.models.expansion import KernelClassifier, KernelRegressor
+from nearedge.models.kernel import KernelSettings, fit_kernel_classifier, fit_kernel_regression
 from nearedge.spectra import EnergyGrid
-
-_COMPOSITION = TrainingSettings(
-    "cross-entropy", epochs=50, batch_size=256, learning_rate=0.003, penalty=1000.0
-)
 
 
 @dataclass(frozen=True)
 class Method:
-    """What a method trains on, and the arguments of its two estimators.
+    """What a method trains on, and how.
 
     Attributes
     ----------
     grid
         Energies at which spectra are sampled.
-    classifier, regressor
-        Arguments of `SpectrumClassifier` and `SpectrumRegressor`.
-    classifier_mixtures, regressor_mixtures
-        How many mixtures each is trained on.
-    classifier_sizes, regressor_sizes
-        Least and greatest number of raw spectra in a mixture.
-    composition, composition_mixtures, composition_sizes
-        The same for the networks that read the fractions of the environments: their training's
-        `TrainingSettings`, and the mixtures, half drawn from the library as it is and half in
-        proportions of any kind.
+    near_edge_eV
+        Range of energies that the Gaussians of all three models look at.
+    classifier
+        Of the kernel for the environment of a single site.
+    mixed
+        Of the kernel for what is read from mixtures: the coordination number, and the fractions of
+        the environments.
+    mixtures
+        How many mixtures these two are trained on, beside the single sites. Each mixture is of one
+        trajectory, as a sample is of one material.
+    sizes
+        Least and greatest number of sites in a mixture.
     augmentation
-        How mixtures are changed before training.
+        How spectra are changed to imitate broad and noisy measurements.
     """
 
     grid: EnergyGrid
-    classifier: Mapping[str, Any] = field(default_factory=dict)
-    regressor: Mapping[str, Any] = field(default_factory=dict)
-    classifier_mixtures: int = 4800
-    regressor_mixtures: int = 6000
-    classifier_sizes: tuple[int, int] = (2, 8)
-    regressor_sizes: tuple[int, int] = (20, 70)
-    composition: TrainingSettings = _COMPOSITION
-    composition_mixtures: int = 6000
-    composition_sizes: tuple[int, int] = (1, 70)
+    near_edge_eV: tuple[float, float]
+    classifier: KernelSettings
+    mixed: KernelSettings
+    mixtures: int = 600
+    sizes: tuple[int, int] = (2, 70)
     augmentation: Augmentation | None = None
 
     def change(
         self, intensity: Float[np.ndarray, "n energy"], seed: int, share: float | None = None
     ) -> Float[np.ndarray, "n energy"]:
-        """Change spectra as in training; `share` of them, where it is not to be the method's."""
+        """Change spectra to be broad and noisy; `share` of them, or else the method's share."""
         if self.augmentation is None:
             return intensity
         used = self.augmentation if share is None else replace(self.augmentation, share=share)
         return used.apply(intensity, self.grid, seed)
 
+    def near_edge(self, settings: KernelSettings) -> KernelSettings:
+        """Settings with the near edge as their window."""
+        low, high = self.near_edge_eV
+        step = self.grid.step_eV
+        first = max(0, round((low - self.grid.start_eV) / step))
+        stop = min(self.grid.points, round((high - self.grid.start_eV) / step) + 1)
+        return replace(settings, window=(first, stop))
 
-_NETWORK = {"hidden": (64, 32), "ensemble": 8, "normalise": "area", "learning_rate": 0.003}
 
 DEFAULT = Method(
     grid=EnergyGrid(-5.0, 25.0, 151),
-    classifier={**_NETWORK, "epochs": 60, "batch_size": 64, "penalty": 100.0},
-    regressor={**_NETWORK, "epochs": 200, "batch_size": 256, "penalty": 1000.0},
-    classifier_sizes=(1, 4),
-    regressor_sizes=(1, 70),
+    near_edge_eV=(-5.0, 8.0),
+    classifier=KernelSettings(width=4.0, radial=300.0),
+    mixed=KernelSettings(width=4.0, radial=10.0, linear=1.0, noise=0.3),
     augmentation=Augmentation(share=0.5, broadening_eV=1.0, noise=0.03),
 )
-"""What nearedge does unless told otherwise; docs/protocols.md says how it was chosen."""
+"""What nearedge does unless told otherwise."""
 
 
 def fit_classifier(
-    method: Method, sites: Sites, index: Int[np.ndarray, " site"], seed: int, effort: float = 1.0
-) -> SpectrumClassifier:
-    """Fit the classifier of a method on mixtures of some sites.
+    method: Method, sites: Sites, index: Int[np.ndarray, " site"]
+) -> KernelClassifier:
+    """Fit the classifier of a method to single sites.
 
     Parameters
     ----------
@@ -98,67 +90,70 @@ def fit_classifier(
         Sampled on the method's grid.
     index
         Sites to train on, as rows of `sites`.
-    seed
-        Of the mixtures and of the training.
-    effort
-        Share of epochs and mixtures; less than 1 for a quick look.
     """
-    mixtures = classifier_mixtures(
-        sites.intensity,
-        sites.environment,
-        _share(method.classifier_mixtures, effort),
-        seed,
-        sizes=method.classifier_sizes,
-        site_index=index,
+    held, codes = np.unique(sites.environment[index], return_inverse=True)
+    return fit_kernel_classifier(
+        sites.intensity[index].astype(np.float64),
+        np.eye(len(held))[codes],
+        np.array(sites.labels)[held],
+        method.near_edge(method.classifier),
     )
-    estimator = SpectrumClassifier(**_scaled(method.classifier, effort), random_state=seed)
-    intensity = method.change(mixtures.intensity, seed)
-    return estimator.fit(intensity, np.array(sites.labels)[mixtures.target])
 
 
 def fit_regressor(
     method: Method, sites: Sites, index: Int[np.ndarray, " site"], seed: int, effort: float = 1.0
-) -> SpectrumRegressor:
-    """Fit the regressor of a method on mixtures of some sites; arguments as `fit_classifier`."""
-    mixtures = regressor_mixtures(
-        sites.intensity,
-        sites.coordination,
-        _share(method.regressor_mixtures, effort),
-        seed,
-        sizes=method.regressor_sizes,
-        site_index=index,
-    )
-    estimator = SpectrumRegressor(**_scaled(method.regressor, effort), random_state=seed)
-    return estimator.fit(method.change(mixtures.intensity, seed), mixtures.target)
+) -> KernelRegressor:
+    """Fit the regressor of a method to single sites and mixtures of them.
+
+    Parameters
+    ----------
+    method, sites, index
+        As of `fit_classifier`.
+    seed
+        Of the mixtures.
+    effort
+        Share of the mixtures; less than 1 for a quick look.
+    """
+    mixtures = _samples(method, sites, index, seed, effort)
+    return KernelRegressor(_fit_mixed(method, mixtures, mixtures.target[:, None]))
 
 
 def fit_composition(
     method: Method, sites: Sites, index: Int[np.ndarray, " site"], seed: int, effort: float = 1.0
-) -> ClassifierEnsemble:
-    """Fit the networks that read fractions of environments; arguments as `fit_classifier`."""
-    count = _share(method.composition_mixtures, effort)
-    sizes = method.composition_sizes
+) -> KernelClassifier:
+    """Fit what reads the fractions of environments; arguments as `fit_regressor`."""
+    mixtures = _samples(method, sites, index, seed, effort)
+    fractions = class_fractions(mixtures, sites.environment, len(sites.labels))
+    held = np.flatnonzero(fractions.any(axis=0))
+    expansion = _fit_mixed(method, mixtures, fractions[:, held])
+    return KernelClassifier(expansion, np.array(sites.labels)[held], link="simplex")
+
+
+def _fit_mixed(method: Method, mixtures: Mixtures, target: Float[np.ndarray, "n output"]):
+    averaged = (mixtures.members >= 0).sum(axis=1).astype(float)
+    settings = method.near_edge(method.mixed)
+    return fit_kernel_regression(mixtures.intensity, target, averaged, settings)
+
+
+def _samples(
+    method: Method, sites: Sites, index: Int[np.ndarray, " site"], seed: int, effort: float
+) -> Mixtures:
+    """Single sites, as mixtures of one, and mixtures within each trajectory."""
+    trajectory = sites.keys["trajectories"][index]
+    pools = [index[trajectory == own] for own in np.unique(trajectory)]
+    each = max(1, round(method.mixtures * effort / len(pools)))
     parts = [
         regressor_mixtures(
-            sites.intensity, sites.coordination, count - count // 2, seed, sizes, index
-        ),
-        varied_mixtures(sites.intensity, sites.environment, count // 2, seed, sizes, index),
+            sites.intensity, sites.coordination, each, seed * 1000 + number, method.sizes, pool
+        )
+        for number, pool in enumerate(pools)
     ]
-    intensity = np.concatenate([part.intensity for part in parts])
-    classes = len(sites.labels)
-    return train_composition(
-        method.change(intensity, seed),
-        np.concatenate([class_fractions(part, sites.environment, classes) for part in parts]),
-        sites.labels,
-        replace(method.composition, epochs=_share(method.composition.epochs, effort)),
-        seed,
+    most = method.sizes[1]
+    alone = np.full((len(index), most), -1)
+    alone[:, 0] = index
+    return Mixtures(
+        np.concatenate([sites.intensity[index], *(part.intensity for part in parts)]).astype(float),
+        np.concatenate([sites.coordination[index], *(part.target for part in parts)]),
+        np.concatenate([alone, *(part.members for part in parts)]),
+        np.concatenate([(alone >= 0).astype(float), *(part.weights for part in parts)]),
     )
-
-
-def _share(count: int, effort: float) -> int:
-    return max(1, round(count * effort))
-
-
-def _scaled(arguments: Mapping[str, Any], effort: float) -> dict[str, Any]:
-    epochs = arguments.get("epochs")
-    return dict(arguments) | ({"epochs": _share(epochs, effort)} if epochs else {})

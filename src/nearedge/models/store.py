@@ -9,7 +9,6 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +18,13 @@ from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
 from nearedge.errors import NearedgeError, UsageError
-from nearedge.models.ensemble import ClassifierEnsemble, Ensemble, RegressorEnsemble
-from nearedge.models.network import Architecture
-from nearedge.models.preprocessing import Preprocessing
+from nearedge.models._saving import described, restored, tensors_of
+from nearedge.models.kinds import Classifier, Regressor
 
-#: Version of the format that is written, and the only one that is read.
-FORMAT_VERSION = 1
+#: Version of the format that is written. Version 1, which knows networks only, is read, too.
+FORMAT_VERSION = 2
 _NUMBERS, _DESCRIPTION, _CARD = "model.safetensors", "model.json", "card.md"
-_KINDS = {
-    "classifier": ClassifierEnsemble,
-    "regressor": RegressorEnsemble,
-    "composition": ClassifierEnsemble,
-}
+_KINDS = {"classifier": Classifier, "regressor": Regressor, "composition": Classifier}
 # Models of earlier versions lack these, and read as well.
 _OPTIONAL = {"composition"}
 _CALIBRATION, _SITES = "calibration", "sites"
@@ -59,21 +53,21 @@ class Model:
     Attributes
     ----------
     classifier, regressor
-        Trained ensembles.
+        Networks or kernel expansions.
     info
         What was saved with them: energy grid, versions, library hash, held-out figures.
     composition
-        Networks that give the fraction of sites in each environment; None in a model without.
+        Gives the fraction of sites in each environment; None in a model without.
     calibration
         What `nearedge.uncertainty` makes statements of coverage from; None in a model without.
     sites
         Sites of the library that `nearedge.models.nearest` compares with; None in a model without.
     """
 
-    classifier: ClassifierEnsemble
-    regressor: RegressorEnsemble
+    classifier: Classifier
+    regressor: Regressor
     info: dict[str, Any]
-    composition: ClassifierEnsemble | None = None
+    composition: Classifier | None = None
     calibration: Attachment | None = None
     sites: Attachment | None = None
 
@@ -95,8 +89,8 @@ def save_model(
     folder
         To be made.
     estimators
-        ``"classifier"`` and ``"regressor"``: fitted `SpectrumClassifier` and `SpectrumRegressor`,
-        or their ensembles; and ``"composition"``, an ensemble, if there is one.
+        ``"classifier"`` and ``"regressor"``: a `Classifier` and a `Regressor`, or estimators that
+        were fitted to one; and ``"composition"``, a `Classifier`, if there is one.
     info
         Whatever belongs to the model, as JSON can hold it.
     card
@@ -116,7 +110,7 @@ def save_model(
     Examples
     --------
     >>> import tempfile
-    >>> from nearedge.models.preprocessing import fit_preprocessing
+    >>> from nearedge.models import ClassifierEnsemble, RegressorEnsemble, fit_preprocessing
     >>> x = np.array([[0.0, 1.0], [1.0, 3.0]])
     >>> layers = ((np.ones((1, 1, 2)), np.zeros((1, 1))),)
     >>> pair = {
@@ -129,10 +123,10 @@ def save_model(
     >>> model.regressor.predict(x), model.info
     (array([-2.,  2.]), {'seed': 0})
     """
-    ensembles = _ensembles(estimators)
+    models = _models(estimators)
     tensors: dict[str, np.ndarray] = {}
-    for kind, ensemble in ensembles.items():
-        tensors |= {f"{kind}.{name}": value for name, value in _tensors(ensemble).items()}
+    for kind, model in models.items():
+        tensors |= {f"{kind}.{name}": value for name, value in tensors_of(model).items()}
     attached: dict[str, Any] = {}
     for place, attachment in ((_CALIBRATION, calibration), (_SITES, sites)):
         if attachment is not None:
@@ -146,7 +140,7 @@ def save_model(
         "format": "nearedge model",
         "format_version": FORMAT_VERSION,
         "sha256": hashlib.sha256(numbers).hexdigest(),
-        **{kind: _described(ensemble) for kind, ensemble in ensembles.items()},
+        **{kind: described(model) for kind, model in models.items()},
         **attached,
         "info": dict(info),
     }
@@ -164,38 +158,22 @@ def save_model(
         raise NearedgeError(f"cannot write the model {folder}: {error.strerror or error}") from None
 
 
-def _ensembles(estimators: Mapping[str, Any]) -> dict[str, Ensemble]:
-    ensembles = {kind: getattr(given, "ensemble_", given) for kind, given in estimators.items()}
-    right = {
-        kind: isinstance(ensembles.get(kind), wanted)
-        for kind, wanted in _KINDS.items()
-        if kind in ensembles or kind not in _OPTIONAL
+def _models(estimators: Mapping[str, Any]) -> dict[str, Classifier | Regressor]:
+    models = {
+        kind: getattr(given, "ensemble_", getattr(given, "model_", given))
+        for kind, given in estimators.items()
     }
-    if not set(ensembles) <= set(_KINDS) or not all(right.values()):
+    right = {
+        kind: isinstance(models.get(kind), wanted)
+        for kind, wanted in _KINDS.items()
+        if kind in models or kind not in _OPTIONAL
+    }
+    if not set(models) <= set(_KINDS) or not all(right.values()):
         given = {kind: type(estimator).__name__ for kind, estimator in estimators.items()}
         raise UsageError(
             f"a model needs a fitted 'classifier' and a fitted 'regressor', but got {given}"
         )
-    return ensembles
-
-
-def _tensors(ensemble: Ensemble) -> dict[str, np.ndarray]:
-    tensors = {"mean": ensemble.preprocessing.mean, "scale": ensemble.preprocessing.scale}
-    for index, (weight, bias) in enumerate(ensemble.parameters):
-        tensors |= {f"layer{index}.weight": weight, f"layer{index}.bias": bias}
-    return {name: np.ascontiguousarray(value) for name, value in tensors.items()}
-
-
-def _described(ensemble: Ensemble) -> dict[str, Any]:
-    described = {
-        "architecture": list(ensemble.architecture.widths),
-        "members": len(ensemble.members()),
-        "normalise": ensemble.preprocessing.normalise,
-        "representation": ensemble.preprocessing.representation,
-    }
-    if isinstance(ensemble, ClassifierEnsemble):
-        described["classes"] = ensemble.classes.tolist()
-    return described
+    return models
 
 
 def _write_whole(folder: Path, contents: Mapping[str, bytes]) -> None:
@@ -248,7 +226,7 @@ def load_model(folder: str | os.PathLike[str]) -> Model:
     try:
         tensors = load_tensors(numbers)
         parts = {
-            kind: _ensemble(kind, description[kind], tensors)
+            kind: restored(kind, description[kind], tensors)
             for kind in _KINDS
             if kind in description or kind not in _OPTIONAL
         }
@@ -285,37 +263,11 @@ def _check_description(description: Any, path: Path) -> None:
     if not isinstance(description, dict) or description.get("format") != "nearedge model":
         raise NearedgeError(f"{path / _DESCRIPTION} does not describe a nearedge model")
     version = description.get("format_version")
-    if version != FORMAT_VERSION:
+    if version not in (1, FORMAT_VERSION):
         raise NearedgeError(
-            f"the model {path} has format version {version}, and this nearedge reads version "
+            f"the model {path} has format version {version}, and this nearedge reads versions 1 to "
             f"{FORMAT_VERSION}; train it again, or use the nearedge it was made with"
         )
     for key, kind in (("sha256", str), ("classifier", dict), ("regressor", dict), ("info", dict)):
         if not isinstance(description.get(key), kind):
             raise NearedgeError(f"{path / _DESCRIPTION} is damaged: it lacks {key!r}; train again")
-
-
-def _ensemble(kind: str, described: Mapping[str, Any], tensors: Mapping[str, np.ndarray]) -> Any:
-    inputs, *hidden, outputs = described["architecture"]
-    widths = Architecture(inputs, tuple(hidden), outputs).widths
-    members = described["members"]
-    shapes: dict[str, tuple[int, ...]] = {"mean": (inputs,), "scale": (inputs,)}
-    for index, (fan_in, fan_out) in enumerate(pairwise(widths)):
-        shapes[f"layer{index}.weight"] = (members, fan_out, fan_in)
-        shapes[f"layer{index}.bias"] = (members, fan_out)
-    own = {name: tensors[f"{kind}.{name}"] for name in shapes}
-    for name, shape in shapes.items():
-        if own[name].shape != shape:
-            raise ValueError(f"{kind}.{name} has shape {own[name].shape} instead of {shape}")
-    layers = tuple(
-        (own[f"layer{index}.weight"], own[f"layer{index}.bias"]) for index in range(len(widths) - 1)
-    )
-    preprocessing = Preprocessing(
-        described["normalise"], described["representation"], own["mean"], own["scale"]
-    )
-    if kind == "regressor":
-        return RegressorEnsemble(layers, preprocessing)
-    classes = np.array(described["classes"])
-    if classes.shape != (outputs,):
-        raise ValueError(f"{classes.size} classes for {outputs} outputs")
-    return ClassifierEnsemble(layers, preprocessing, classes)

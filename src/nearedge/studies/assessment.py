@@ -23,7 +23,7 @@ from nearedge.mixtures import (
 )
 from nearedge.models import load_model
 from nearedge.models.composition import fractions_by_library, fractions_by_means
-from nearedge.models.ensemble import ClassifierEnsemble
+from nearedge.models.kinds import Classifier
 from nearedge.models.method import DEFAULT
 from nearedge.spectra import PAPER_GRID, EnergyGrid
 from nearedge.studies.classical import ask
@@ -259,7 +259,7 @@ def evaluate(model: str, library_path: str | os.PathLike[str], seed: int = 0) ->
     }
 
 
-def _fraction_errors(composition: ClassifierEnsemble, split: Split) -> dict[str, float]:
+def _fraction_errors(composition: Classifier, split: Split) -> dict[str, float]:
     """Root mean square error of fractions on mixtures of the test part, beside other methods'."""
     sites, train = split.sites, split.train
     mixtures = regressor_mixtures(

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 
 from nearedge.mixtures import Examples, Sites, examples_of_parts
-from nearedge.models.ensemble import ClassifierEnsemble, RegressorEnsemble
+from nearedge.models.kinds import Classifier, Regressor
 from nearedge.models.method import Method, fit_classifier, fit_regressor
 from nearedge.studies.classical import Question, held_out_classifier, held_out_regressor
 from nearedge.studies.paper import COUNTS
@@ -127,12 +127,12 @@ def classifier_answers(
     baselines
         Class codes that others gave for the sites of the test part, by name.
     """
-    classifier = fit_classifier(method, split.sites, split.train, split.seed, split.effort)
-    return ask_classifier(classifier.ensemble_, split, baselines)
+    classifier = fit_classifier(method, split.sites, split.train)
+    return ask_classifier(classifier, split, baselines)
 
 
 def ask_classifier(
-    classifier: ClassifierEnsemble, split: Split, baselines: Mapping[str, Int[np.ndarray, " site"]]
+    classifier: Classifier, split: Split, baselines: Mapping[str, Int[np.ndarray, " site"]]
 ) -> ClassifierAnswers:
     """Ask a classifier that was trained on one part of a split about the other."""
     sites, test = split.sites, split.test
@@ -157,11 +157,11 @@ def regressor_answers(
     ``split.examples("regressor")``.
     """
     regressor = fit_regressor(method, split.sites, split.train, split.seed, split.effort)
-    return ask_regressor(regressor.ensemble_, split, baselines)
+    return ask_regressor(regressor, split, baselines)
 
 
 def ask_regressor(
-    regressor: RegressorEnsemble,
+    regressor: Regressor,
     split: Split,
     baselines: Mapping[str, Float[np.ndarray, " mixture"]],
 ) -> RegressorAnswers:

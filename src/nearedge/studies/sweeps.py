@@ -155,7 +155,7 @@ def groups_sweep(
     own, paper = [], []
     for done, (part, network) in enumerate(zip(parts, networks, strict=True), start=1):
         sites, test = part.sites, part.test
-        classifier = fit_classifier(DEFAULT, sites, part.train, part.seed, part.effort)
+        classifier = fit_classifier(DEFAULT, sites, part.train)
         true = sites.environment[test]
         own.append(
             accuracy(classifier.predict(sites.intensity[test]), np.array(sites.labels)[true])

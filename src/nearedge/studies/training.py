@@ -61,10 +61,10 @@ def train_model(
     assessment = assess_library(library, seed=seed, executor=executor, progress=progress)
     sites = load_sites(library, DEFAULT.grid)
     everything = np.arange(len(sites.group))
-    classifier = fit_classifier(DEFAULT, sites, everything, seed)
+    classifier = fit_classifier(DEFAULT, sites, everything)
     regressor = fit_regressor(DEFAULT, sites, everything, seed)
     composition = fit_composition(DEFAULT, sites, everything, seed)
-    calibration = calibrate(DEFAULT, sites, assessment.known, classifier.ensemble_, seed)
+    calibration = calibrate(DEFAULT, sites, assessment.known, classifier, seed)
     summary = library_info(library_path)
     info = {
         "absorber": library["absorber"].attrs["labels"][0],
@@ -96,7 +96,7 @@ def train_model(
         "bands": class_bands(sites.intensity, sites.environment, sites.labels),
         "trained_broadening_eV": DEFAULT.augmentation.broadening_eV if DEFAULT.augmentation else 0,
         "held_out": assessment.figures,
-        "versions": {name: version(name) for name in ("nearedge", "numba", "numpy")},
+        "versions": {name: version(name) for name in ("nearedge", "numpy", "scipy")},
         "coverage_kind": calibration.statements.coverage_kind(DEFAULT_COVERAGE),
         "seed": seed,
     }

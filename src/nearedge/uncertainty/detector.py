@@ -8,7 +8,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 from jaxtyping import Float, Float32
 
-from nearedge.models.ensemble import ClassifierEnsemble
+from nearedge.models.kinds import Classifier
 from nearedge.models.preprocessing import unit_mean
 from nearedge.spectra import EnergyGrid, broaden
 
@@ -99,8 +99,8 @@ class Detector:
     grid
         Energies of the spectra.
     shape, inner, representation
-        Ellipsoids of area-normalised spectra, of their middle part, and of the last hidden layers
-        of the classifier's members.
+        Ellipsoids of area-normalised spectra, of their middle part, and of the classifier's
+        representation.
     """
 
     grid: EnergyGrid
@@ -109,12 +109,12 @@ class Detector:
     representation: Ellipsoid
 
     def scores(
-        self, intensity: Float[np.ndarray, "n energy"], classifier: ClassifierEnsemble
+        self, intensity: Float[np.ndarray, "n energy"], classifier: Classifier
     ) -> Float[np.ndarray, "n component"]:
         """Score spectra by each component; higher is more unusual.
 
         *Shape*: distance of the area-normalised spectrum from the library's sites.
-        *Representation*: the same of what the network makes of it.
+        *Representation*: the same of what the classifier makes of it.
         *Position*: how many times closer it would be, shifted. Averages of many sites lie so close
         to the mean that even shifted ones are no odd sites; odd averages they are.
         *Smoothness*: how small its second derivative is.
@@ -198,7 +198,7 @@ def _curving(grid: EnergyGrid) -> Float[np.ndarray, "energy inside"]:
 
 
 def fit_detector(
-    intensity: Float[np.ndarray, "n energy"], classifier: ClassifierEnsemble, grid: EnergyGrid
+    intensity: Float[np.ndarray, "n energy"], classifier: Classifier, grid: EnergyGrid
 ) -> Detector:
     """Fit to the spectra of the sites that a classifier was trained on.
 
@@ -207,7 +207,7 @@ def fit_detector(
     intensity
         Sampled spectra, as they are and as training changes them.
     classifier
-        Whose last hidden layer is looked at.
+        Whose representation is looked at.
     grid
         Energies of the spectra.
     """

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 
 from nearedge.mixtures import GroupBy, Mixtures, Sites, group_folds, regressor_mixtures
 from nearedge.mixtures import class_fractions as fractions_of
-from nearedge.models.ensemble import ClassifierEnsemble, RegressorEnsemble
+from nearedge.models.kinds import Classifier, Regressor
 from nearedge.uncertainty.calibration import Calibration, fit_statements
 from nearedge.uncertainty.detector import fit_detector
 from nearedge.uncertainty.intervals import fit_distance
@@ -129,12 +129,12 @@ class FoldModels:
     Attributes
     ----------
     classifier, regressor, composition
-        Trained ensembles.
+        Trained models.
     """
 
-    classifier: ClassifierEnsemble
-    regressor: RegressorEnsemble
-    composition: ClassifierEnsemble
+    classifier: Classifier
+    regressor: Regressor
+    composition: Classifier
 
 
 def answer_out_of_fold(
@@ -186,8 +186,8 @@ def _train(method: Method, sites: Sites, train: np.ndarray, seed: int) -> FoldMo
     from nearedge.models.method import fit_classifier, fit_composition, fit_regressor
 
     return FoldModels(
-        fit_classifier(method, sites, train, seed).ensemble_,
-        fit_regressor(method, sites, train, seed).ensemble_,
+        fit_classifier(method, sites, train),
+        fit_regressor(method, sites, train, seed),
         fit_composition(method, sites, train, seed),
     )
 
@@ -243,7 +243,7 @@ def _answers(
 
 
 def calibrate(
-    method: Method, sites: Sites, known: OutOfFold, classifier: ClassifierEnsemble, seed: int
+    method: Method, sites: Sites, known: OutOfFold, classifier: Classifier, seed: int
 ) -> Calibration:
     """Calibrate models that were trained on all sites, with the answers of the folds' models.
 

@@ -48,18 +48,9 @@ def examples() -> list[Example]:
     folder = next((place for place in _PLACES if place.is_dir()), None)
     found = []
     if folder is not None:
-        site, sample = ((folder / f"{name}.dat").read_bytes() for name in ("site", "sample"))
         found = [
-            Example(
-                "example-site", "One site, calculated", "radio_button_checked", "site.dat", site
-            ),
-            Example(
-                "example-scan",
-                "A measurement, simulated",
-                "sensors",
-                "simulated scan.dat",
-                _as_measured(sample),
-            ),
+            Example("example-site", "One site, calculated", "adjust", *_file(folder, "site.dat")),
+            Example("example-scan", "A scan, simulated", "sensors", *_file(folder, "scan.xdi")),
         ]
     series = Example(
         "example-series",
@@ -72,16 +63,8 @@ def examples() -> list[Example]:
     return [*found, series]
 
 
-def _as_measured(calculated: bytes) -> bytes:
-    """A calculated spectrum as an instrument might give it: other energies, background, noise."""
-    table = np.loadtxt(calculated.decode().splitlines())
-    energy_eV = np.arange(-22.0, 32.0, 0.1)
-    above = np.interp(energy_eV, table[:, 0], table[:, 1] / table[:, 1].mean(), left=0.0)
-    above[energy_eV < -5.0] = 0.0
-    random = np.random.default_rng(3)
-    counts = above + 0.35 - 0.004 * energy_eV + random.normal(0.0, 0.008, energy_eV.size)
-    rows = zip(energy_eV + 531.2, counts, strict=True)
-    return "".join(f"{energy:.2f} {count:.5f}\n" for energy, count in rows).encode()
+def _file(folder: Path, name: str) -> tuple[str, bytes]:
+    return name, (folder / name).read_bytes()
 
 
 def model_card(model: ModelEntry) -> None:

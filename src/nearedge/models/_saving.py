@@ -1,0 +1,168 @@
+"""Networks and kernel expansions as named arrays and plain values, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from nearedge.errors import UsageError
+from nearedge.models.ensemble import ClassifierEnsemble, Ensemble, RegressorEnsemble
+from nearedge.models.expansion import Expansion, KernelClassifier, KernelRegressor, Window
+from nearedge.models.kinds import Classifier, Regressor
+from nearedge.models.network import Architecture
+from nearedge.models.preprocessing import Preprocessing
+
+_LINKS = ("softmax", "simplex")
+
+
+def tensors_of(model: Classifier | Regressor) -> dict[str, np.ndarray]:
+    """Arrays of a model by name.
+
+    Raises
+    ------
+    UsageError
+        If it is neither networks nor an expansion.
+    """
+    if isinstance(model, Ensemble):
+        preprocessing, tensors = model.preprocessing, {}
+        for index, (weight, bias) in enumerate(model.parameters):
+            tensors |= {f"layer{index}.weight": weight, f"layer{index}.bias": bias}
+    elif isinstance(model, KernelClassifier | KernelRegressor):
+        expansion = model.expansion
+        preprocessing = expansion.preprocessing
+        tensors = {
+            "window.mean": expansion.window.mean,
+            "window.scale": expansion.window.scale,
+            "centres": expansion.centres,
+            "radial": expansion.radial,
+            "linear": expansion.linear,
+            "bias": expansion.bias,
+        }
+    else:
+        raise UsageError(f"a {type(model).__name__} cannot be saved; give networks or an expansion")
+    tensors |= {"mean": preprocessing.mean, "scale": preprocessing.scale}
+    return {name: np.ascontiguousarray(value) for name, value in tensors.items()}
+
+
+def described(model: Any) -> dict[str, Any]:
+    """What else belongs to a model, as JSON can hold it."""
+    preprocessing = model.preprocessing
+    words: dict[str, Any] = {
+        "normalise": preprocessing.normalise,
+        "representation": preprocessing.representation,
+    }
+    if isinstance(model, Ensemble):
+        words |= {
+            "kind": "networks",
+            "architecture": list(model.architecture.widths),
+            "members": len(model.members()),
+        }
+    else:
+        words |= {"kind": "kernel", "window_first": model.expansion.window.first}
+    if isinstance(model, Classifier):
+        words["classes"] = model.classes.tolist()
+    if isinstance(model, KernelClassifier):
+        words["link"] = model.link
+    return words
+
+
+def restored(
+    role: str, words: Mapping[str, Any], tensors: Mapping[str, np.ndarray]
+) -> Classifier | Regressor:
+    """Make a model of what was saved.
+
+    Parameters
+    ----------
+    role
+        ``"classifier"``, ``"regressor"`` or ``"composition"``: what the tensors' names begin with.
+    words, tensors
+        From `described` and `tensors_of`.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError, UsageError
+        If something is missing or does not fit.
+    """
+    if words.get("kind", "networks") == "networks":
+        return _restored_networks(role, words, tensors)
+    if words["kind"] != "kernel":
+        raise ValueError(f"no kind of model is called {words['kind']!r}")
+    return _restored_expansion(role, words, tensors)
+
+
+def _own(
+    role: str, shapes: Mapping[str, tuple[int, ...]], tensors: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    own = {name: tensors[f"{role}.{name}"] for name in shapes}
+    for name, shape in shapes.items():
+        if own[name].shape != shape:
+            raise ValueError(f"{role}.{name} has shape {own[name].shape} instead of {shape}")
+    return own
+
+
+def _classes(words: Mapping[str, Any], outputs: int) -> np.ndarray:
+    classes = np.array(words["classes"])
+    if classes.shape != (outputs,):
+        raise ValueError(f"{classes.size} classes for {outputs} outputs")
+    return classes
+
+
+def _restored_networks(
+    role: str, words: Mapping[str, Any], tensors: Mapping[str, np.ndarray]
+) -> ClassifierEnsemble | RegressorEnsemble:
+    inputs, *hidden, outputs = words["architecture"]
+    widths = Architecture(inputs, tuple(hidden), outputs).widths
+    members = words["members"]
+    shapes: dict[str, tuple[int, ...]] = {"mean": (inputs,), "scale": (inputs,)}
+    for index, (fan_in, fan_out) in enumerate(pairwise(widths)):
+        shapes[f"layer{index}.weight"] = (members, fan_out, fan_in)
+        shapes[f"layer{index}.bias"] = (members, fan_out)
+    own = _own(role, shapes, tensors)
+    layers = tuple(
+        (own[f"layer{index}.weight"], own[f"layer{index}.bias"]) for index in range(len(widths) - 1)
+    )
+    preprocessing = Preprocessing(
+        words["normalise"], words["representation"], own["mean"], own["scale"]
+    )
+    if role == "regressor":
+        return RegressorEnsemble(layers, preprocessing)
+    return ClassifierEnsemble(layers, preprocessing, _classes(words, outputs))
+
+
+def _restored_expansion(
+    role: str, words: Mapping[str, Any], tensors: Mapping[str, np.ndarray]
+) -> KernelClassifier | KernelRegressor:
+    first = words["window_first"]
+    features, outputs = tensors[f"{role}.linear"].shape
+    centres, points = tensors[f"{role}.centres"].shape
+    if not isinstance(first, int) or not 0 <= first <= features - points:
+        raise ValueError(f"{role} has a window of {points} points from {first} of {features}")
+    shapes: dict[str, tuple[int, ...]] = {
+        "mean": (features,),
+        "scale": (features,),
+        "window.mean": (points,),
+        "window.scale": (points,),
+        "centres": (centres, points),
+        "radial": (centres, outputs),
+        "linear": (features, outputs),
+        "bias": (outputs,),
+    }
+    own = _own(role, shapes, tensors)
+    expansion = Expansion(
+        Preprocessing(words["normalise"], words["representation"], own["mean"], own["scale"]),
+        Window(words["normalise"], first, own["window.mean"], own["window.scale"]),
+        own["centres"],
+        own["radial"],
+        own["linear"],
+        own["bias"],
+    )
+    if role == "regressor":
+        if outputs != 1:
+            raise ValueError(f"{outputs} outputs of a regressor")
+        return KernelRegressor(expansion)
+    if words["link"] not in _LINKS:
+        raise ValueError(f"no link is called {words['link']!r}")
+    return KernelClassifier(expansion, _classes(words, outputs), words["link"])

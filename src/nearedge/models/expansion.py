@@ -1,0 +1,248 @@
+"""Kernel expansions: a linear map of the whole spectrum, plus Gaussians around known spectra.
+
+Only NumPy is imported here, like everything that prediction needs; `kernel` fits them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Shaped
+
+from nearedge.models.kinds import Classifier, Regressor
+from nearedge.models.network import softmax
+from nearedge.models.preprocessing import Preprocessing
+
+# Spectra that are answered together: enough to fill a matrix product, few enough for the cache.
+_BLOCK = 1024
+# Share of the mean over the whole grid that the mean over a window counts as at least. A spectrum
+# that is all but empty there is none of the library's, and must not be blown up; added in squares,
+# it changes others by a constant factor, near enough.
+LEAST_SHARE = 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """A range of a spectrum, divided by its own mean if wanted, and scaled.
+
+    Attributes
+    ----------
+    normalise
+        ``"none"``, or ``"area"``: divide by the mean over the range, see `normalised_window`.
+    first
+        Position of its first energy on the grid.
+    mean, scale
+        Subtracted from, and dividing, each intensity after that; shape (point,).
+    """
+
+    normalise: str
+    first: int
+    mean: Float[np.ndarray, " point"]
+    scale: Float[np.ndarray, " point"]
+
+    def inputs(
+        self, x: Float[np.ndarray, "spectrum feature"]
+    ) -> Float[np.ndarray, "spectrum point"]:
+        """Scaled intensities within the window, in the precision of `x`."""
+        part = normalised_window(x, self.normalise, self.first, self.mean.size)
+        return (part - self.mean.astype(x.dtype)) / self.scale.astype(x.dtype)
+
+    def pull_back(
+        self,
+        gradient: Float[np.ndarray, "spectrum point"],
+        x: Float[np.ndarray, "spectrum feature"],
+    ) -> Float[np.ndarray, "spectrum feature"]:
+        """Gradient with respect to the intensities, from one with respect to `inputs`."""
+        points, stop = self.mean.size, self.first + self.mean.size
+        by_part, result = gradient / self.scale, np.zeros_like(x)
+        if self.normalise == "none":
+            result[:, self.first : stop] = by_part
+            return result
+        part = normalised_window(x, self.normalise, self.first, points)
+        own = x[:, self.first : stop].mean(axis=1, keepdims=True)
+        whole = x.mean(axis=1, keepdims=True)
+        divisor = np.hypot(own, LEAST_SHARE * whole)
+        # An intensity enters the divisor, too, and so lowers all others.
+        through = (by_part * part).sum(axis=1, keepdims=True) / divisor**2
+        result -= through * LEAST_SHARE**2 * whole / x.shape[1]
+        result[:, self.first : stop] += by_part / divisor - through * own / points
+        return result
+
+
+def normalised_window(
+    x: Float[np.ndarray, "spectrum feature"], normalise: str, first: int, points: int
+) -> Float[np.ndarray, "spectrum point"]:
+    """Cut a range out of spectra and, for ``"area"``, divide it by its mean.
+
+    A share of the mean over the whole spectrum is added to the divisor, in squares.
+    """
+    part = x[:, first : first + points]
+    if normalise == "none":
+        return part
+    least = LEAST_SHARE * x.mean(axis=1, keepdims=True)
+    return part / np.hypot(part.mean(axis=1, keepdims=True), least)
+
+
+@dataclass(frozen=True, eq=False)
+class Expansion:
+    """f(x) = bias + linear . u(x) + sum over centres z of radial_z exp(-|v(x) - z|^2).
+
+    Attributes
+    ----------
+    preprocessing
+        Gives u from the whole spectrum.
+    window
+        Gives v from a part of it; its scale holds the width of the Gaussians.
+    centres
+        Inputs v of known spectra; shape (centre, point).
+    radial, linear, bias
+        Coefficients; shapes (centre, output), (feature, output) and (output,).
+    """
+
+    preprocessing: Preprocessing
+    window: Window
+    centres: Float[np.ndarray, "centre point"]
+    radial: Float[np.ndarray, "centre output"]
+    linear: Float[np.ndarray, "feature output"]
+    bias: Float[np.ndarray, " output"]
+
+    def outputs(
+        self, x: Float[np.ndarray, "spectrum feature"]
+    ) -> Float[np.ndarray, "spectrum output"]:
+        """Value of every output, in the precision of `x`.
+
+        Raises
+        ------
+        NearedgeError
+            If spectra have another number of points than the training spectra, or hold values that
+            are not finite, or a mean that is not positive.
+        """
+        self.preprocessing.check(x)
+        centres, radial = self.centres.astype(x.dtype), self.radial.astype(x.dtype)
+        linear = self.linear.astype(x.dtype)
+        values = np.empty((len(x), len(self.bias)), x.dtype)
+        for first in range(0, len(x), _BLOCK):
+            block = x[first : first + _BLOCK]
+            near = gaussians(self.window.inputs(block), centres) @ radial
+            whole = self.preprocessing.inputs(block) @ linear if linear.any() else 0.0
+            values[first : first + _BLOCK] = near + whole + self.bias.astype(x.dtype)
+        return values
+
+    def slope(
+        self,
+        x: Float[np.ndarray, "spectrum feature"],
+        weight: Float[np.ndarray, "spectrum output"],
+    ) -> Float[np.ndarray, "spectrum feature"]:
+        """Gradient of the outputs' weighted sum with respect to normalised intensities.
+
+        Parameters
+        ----------
+        x
+            Normalised by `preprocessing`; spectra that differ from it by a factor have the same
+            answer.
+        weight
+            Of every output.
+        """
+        inputs, centres = self.window.inputs(x), self.centres.astype(x.dtype)
+        strength = gaussians(inputs, centres) * (weight @ self.radial.T)
+        near = -2 * (strength.sum(axis=1, keepdims=True) * inputs - strength @ centres)
+        whole = (weight @ self.linear.T) / self.preprocessing.scale
+        return self.window.pull_back(near, x) + whole
+
+
+def gaussians(
+    inputs: Float[np.ndarray, "spectrum point"], centres: Float[np.ndarray, "centre point"]
+) -> Float[np.ndarray, "spectrum centre"]:
+    """exp(-|v - z|^2) of all inputs v and centres z.
+
+    Examples
+    --------
+    >>> gaussians(np.array([[0.0, 1.0]]), np.array([[0.0, 1.0], [1.0, 1.0]])).round(3)
+    array([[1.   , 0.368]])
+    """
+    squares = 2 * inputs @ centres.T
+    squares -= np.square(inputs).sum(axis=1)[:, None]
+    squares -= np.square(centres).sum(axis=1)
+    # Rounding may leave a spectrum at less than no distance from itself.
+    return np.exp(np.minimum(squares, 0, out=squares), out=squares)
+
+
+@dataclass(frozen=True, eq=False)
+class KernelClassifier(Classifier):
+    """An expansion that gives probabilities of environments, or fractions of a sample's sites.
+
+    Attributes
+    ----------
+    expansion
+        One output per class.
+    classes
+        Label of every output.
+    link
+        ``"softmax"``: outputs are logits of probabilities; ``"simplex"``: outputs are fractions,
+        of which the nearest that are not negative and sum to 1 are given.
+    """
+
+    expansion: Expansion
+    classes: Shaped[np.ndarray, " class"]
+    link: str = "softmax"
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """Of the whole spectrum."""
+        return self.expansion.preprocessing
+
+    def representation(
+        self, x: Float[np.ndarray, "spectrum feature"]
+    ) -> Float[np.ndarray, "spectrum node"]:
+        """Inputs of the Gaussians: spectra at a distance of 1 are alike to 1/e."""
+        self.preprocessing.check(x)
+        return self.expansion.window.inputs(x)
+
+    def predict_proba(
+        self, x: Float[np.ndarray, "spectrum feature"]
+    ) -> Float[np.ndarray, "spectrum class"]:
+        """Probabilities or fractions."""
+        outputs = self.expansion.outputs(x)
+        return softmax(outputs) if self.link == "softmax" else on_simplex(outputs)
+
+
+@dataclass(frozen=True, eq=False)
+class KernelRegressor(Regressor):
+    """An expansion that gives average coordination numbers.
+
+    Attributes
+    ----------
+    expansion
+        With one output.
+    """
+
+    expansion: Expansion
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """Of the whole spectrum."""
+        return self.expansion.preprocessing
+
+    def predict(self, x: Float[np.ndarray, "spectrum feature"]) -> Float[np.ndarray, " spectrum"]:
+        """Average coordination number of every spectrum."""
+        return self.expansion.outputs(x)[:, 0]
+
+
+def on_simplex(values: Float[np.ndarray, "row column"]) -> Float[np.ndarray, "row column"]:
+    """Nearest rows, by Euclidean distance, that hold no negative number and sum to 1.
+
+    References
+    ----------
+    J. Duchi, S. Shalev-Shwartz, Y. Singer and T. Chandra, "Efficient projections onto the l1-ball",
+    ICML 2008, figure 1.
+
+    Examples
+    --------
+    >>> on_simplex(np.array([[0.5, 0.7, -0.4]])).round(2)
+    array([[0.4, 0.6, 0. ]])
+    """
+    falling = -np.sort(-values, axis=1)
+    excess = (np.cumsum(falling, axis=1) - 1) / np.arange(1, values.shape[1] + 1)
+    kept = (falling > excess).sum(axis=1) - 1
+    return np.maximum(values - np.take_along_axis(excess, kept[:, None], axis=1), 0)

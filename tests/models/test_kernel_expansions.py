@@ -1,0 +1,154 @@
+"""Kernel expansions learn what they are shown, keep it on disk, and see no scale."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.special import logsumexp
+
+from nearedge.errors import NearedgeError, UsageError
+from nearedge.models import (
+    KernelClassifier,
+    KernelRegressor,
+    KernelSettings,
+    load_model,
+    save_model,
+)
+from nearedge.models.expansion import gaussians, on_simplex
+from nearedge.models.kernel import fit_kernel_classifier, fit_kernel_regression
+
+RNG = np.random.default_rng(0)
+ENERGY = np.arange(40.0)
+CODES = RNG.integers(3, size=90)
+CENTRES = np.array([8.0, 11.0, 14.0])[CODES] + RNG.normal(scale=0.5, size=90)
+SPECTRA = 0.3 + np.exp(-(((ENERGY - CENTRES[:, None]) / 3) ** 2))
+SPECTRA *= RNG.uniform(0.5, 2.0, (90, 1))
+CLASSES = np.array(["0 Fe", "1 Fe", "2 Fe"])
+KERNEL = KernelSettings(window=(2, 24), radial=30.0, linear=1.0, noise=0.05)
+TRAINED = np.arange(60)
+
+
+@pytest.fixture(scope="module")
+def classifier() -> KernelClassifier:
+    return fit_kernel_classifier(SPECTRA[TRAINED], np.eye(3)[CODES[TRAINED]], CLASSES, KERNEL)
+
+
+@pytest.fixture(scope="module")
+def numbers():
+    return fit_kernel_regression(SPECTRA[TRAINED], CENTRES[TRAINED, None], np.ones(60), KERNEL)
+
+
+def test_unseen_spectra_are_told_apart_and_their_numbers_read(classifier, numbers) -> None:
+    assert (classifier.predict(SPECTRA[60:]) == CLASSES[CODES[60:]]).mean() > 0.9
+    off = KernelRegressor(numbers).predict(SPECTRA[60:]) - CENTRES[60:]
+    assert np.sqrt(np.mean(off**2)) < 0.2 * CENTRES.std()
+
+
+def test_answers_depend_on_neither_scale_nor_what_is_asked_beside(classifier, numbers) -> None:
+    alone = np.concatenate([classifier.predict_proba(SPECTRA[[row]]) for row in range(70, 73)])
+    np.testing.assert_allclose(classifier.predict_proba(7.0 * SPECTRA)[70:73], alone, rtol=1e-9)
+    np.testing.assert_allclose(
+        KernelRegressor(numbers).predict(7.0 * SPECTRA), KernelRegressor(numbers).predict(SPECTRA)
+    )
+
+
+def test_the_logits_are_at_the_minimum_of_the_penalised_cross_entropy(classifier) -> None:
+    """No step along the kernel's own functions or the constants lowers it."""
+    kernel = gaussians(classifier.representation(SPECTRA[TRAINED]), classifier.expansion.centres)
+    radial = classifier.expansion.radial.astype(float)
+
+    def loss(coefficients: np.ndarray, bias: np.ndarray) -> float:
+        logits = kernel @ coefficients + bias
+        own = logits[np.arange(60), CODES[TRAINED]]
+        norm = np.einsum("ik,ij,jk->", coefficients, kernel, coefficients)
+        return float((logsumexp(logits, axis=1) - own).sum() + norm / (2 * KERNEL.radial))
+
+    bias, rng = classifier.expansion.bias, np.random.default_rng(3)
+    least = loss(radial, bias)
+    for _ in range(20):
+        step = rng.normal(size=radial.shape) * 1e-2
+        assert loss(radial + step, bias + rng.normal(size=3) * 1e-2) > least
+
+
+def test_the_regression_is_the_mean_of_its_gaussian_process() -> None:
+    """With the constant that generalised least squares gives, worked out the long way."""
+    sites = np.random.default_rng(4).integers(1, 9, size=60).astype(float)
+    fitted = fit_kernel_regression(SPECTRA[TRAINED], CENTRES[TRAINED, None], sites, KERNEL)
+    near, whole = fitted.window.inputs(SPECTRA), fitted.preprocessing.inputs(SPECTRA)
+    prior = KERNEL.radial * gaussians(near, near) + whole @ whole.T * KERNEL.linear / 40
+    inverse = np.linalg.inv(prior[:60, :60] + np.diag(KERNEL.noise / sites))
+    mean = inverse.sum(axis=0) @ CENTRES[:60] / inverse.sum()
+    expected = mean + prior[60:, :60] @ inverse @ (CENTRES[:60] - mean)
+    np.testing.assert_allclose(fitted.outputs(SPECTRA[60:])[:, 0], expected, rtol=1e-4)
+
+
+def test_what_lies_outside_the_window_does_not_sway_the_classifier(classifier) -> None:
+    changed = SPECTRA[60:].copy()
+    changed[:, 30:] *= 1.5
+    np.testing.assert_allclose(
+        classifier.predict_proba(changed), classifier.predict_proba(SPECTRA[60:]), atol=2e-3
+    )
+
+
+def test_a_spectrum_that_is_empty_within_the_window_still_gets_an_answer(classifier) -> None:
+    empty = np.zeros((1, 40))
+    empty[0, 30:] = 1.0
+    assert classifier.predict_proba(empty).sum() == pytest.approx(1.0)
+    with pytest.raises(NearedgeError, match="mean of 0"):
+        classifier.predict_proba(np.zeros((1, 40)))
+
+
+def test_a_weight_of_two_is_the_same_as_showing_a_spectrum_twice() -> None:
+    weight = np.ones(60)
+    weight[:20] = 2.0
+    target = np.eye(3)[CODES[TRAINED]]
+    rows = np.concatenate([np.arange(60), np.arange(20)])
+    settings = KernelSettings(window=(2, 24), radial=30.0)
+    once = fit_kernel_classifier(SPECTRA[TRAINED], target, CLASSES, settings, weight)
+    twice = fit_kernel_classifier(SPECTRA[rows], target[rows], CLASSES, settings)
+    # Scales of 60 spectra and of 80 differ, and so does their sum of weights beside the penalty.
+    difference = once.predict_proba(SPECTRA[60:]) - twice.predict_proba(SPECTRA[60:])
+    assert np.abs(difference).max() < 0.05
+
+
+def test_fractions_are_the_nearest_point_that_is_a_composition() -> None:
+    rng = np.random.default_rng(2)
+    values = rng.normal(size=(50, 4))
+    nearest = on_simplex(values)
+    assert (nearest >= 0).all()
+    np.testing.assert_allclose(nearest.sum(axis=1), 1.0)
+    away = np.linalg.norm(values - nearest, axis=1)
+    for other in rng.dirichlet(np.ones(4), size=200):
+        assert (np.linalg.norm(values - other, axis=1) >= away - 1e-12).all()
+
+
+def test_saved_expansions_answer_as_before(tmp_path: Path, classifier, numbers) -> None:
+    fractions = fit_kernel_regression(
+        SPECTRA[TRAINED], np.eye(3)[CODES[TRAINED]], np.ones(60), KERNEL
+    )
+    composition = KernelClassifier(fractions, CLASSES, link="simplex")
+    parts = {
+        "classifier": classifier,
+        "regressor": KernelRegressor(numbers),
+        "composition": composition,
+    }
+    save_model(tmp_path / "model", parts, {}, "# card")
+    loaded = load_model(tmp_path / "model")
+    assert loaded.composition is not None
+    for before, after in (
+        (classifier.predict_proba, loaded.classifier.predict_proba),
+        (KernelRegressor(numbers).predict, loaded.regressor.predict),
+        (composition.predict_proba, loaded.composition.predict_proba),
+    ):
+        np.testing.assert_array_equal(before(SPECTRA), after(SPECTRA))
+
+
+def test_settings_that_make_no_sense_are_refused() -> None:
+    with pytest.raises(UsageError, match="window"):
+        KernelSettings(window=(5, 5))
+    with pytest.raises(UsageError, match="above 0"):
+        KernelSettings(width=0.0)
+    with pytest.raises(UsageError, match="with 40 points"):
+        fit_kernel_classifier(SPECTRA, np.eye(3)[CODES], CLASSES, KernelSettings(window=(0, 41)))
