@@ -28,7 +28,7 @@ def test_a_site_comes_first_and_at_zero_with_its_bonds() -> None:
 
 def test_atoms_are_found_over_the_walls_of_the_cell() -> None:
     moved = CELL.copy()
-    moved.positions += 5.5
+    moved.positions += 8.5
     moved.wrap()
     cluster = _around(moved, _site())
     assert cluster is not None
