@@ -9,7 +9,7 @@ from ase import Atoms
 from nearedge.web.nearest import _around
 
 CELL = Atoms(
-    "OFeLi", [[0.0, 0.0, 0.0], [1.9, 0.0, 0.0], [0.0, -2.1, 0.0]], cell=[6, 6, 6], pbc=True
+    "OFeLi", [[0.0, 0.0, 0.0], [1.9, 0.0, 0.0], [0.0, -2.1, 0.0]], cell=[9, 9, 9], pbc=True
 )
 
 
