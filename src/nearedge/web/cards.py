@@ -14,11 +14,8 @@ from nicegui import ui
 from nearedge.web.charts import library_chart
 from nearedge.web.schema import ModelEntry
 
-# In an installed package they stand beside this module, in a checkout where everybody finds them.
-_PLACES = (
-    Path(__file__).parent / "examples",
-    Path(__file__).parents[3] / "examples" / "spectra",
-)
+# Links to examples/spectra, so that an installed package has them too.
+_EXAMPLES = Path(__file__).parent / "examples"
 
 
 @dataclass(frozen=True)
@@ -45,13 +42,10 @@ class Example:
 
 def examples() -> list[Example]:
     """What there is to try."""
-    folder = next((place for place in _PLACES if place.is_dir()), None)
-    found = []
-    if folder is not None:
-        found = [
-            Example("example-site", "One site, calculated", "adjust", *_file(folder, "site.dat")),
-            Example("example-scan", "A scan, simulated", "sensors", *_file(folder, "scan.xdi")),
-        ]
+    files = [
+        Example("example-site", "One site, calculated", "adjust", *_file("site.dat")),
+        Example("example-scan", "A scan, simulated", "sensors", *_file("scan.xdi")),
+    ]
     series = Example(
         "example-series",
         "A series of 24 scans, simulated",
@@ -60,11 +54,11 @@ def examples() -> list[Example]:
         None,
         24,
     )
-    return [*found, series]
+    return [*files, series]
 
 
-def _file(folder: Path, name: str) -> tuple[str, bytes]:
-    return name, (folder / name).read_bytes()
+def _file(name: str) -> tuple[str, bytes]:
+    return name, (_EXAMPLES / name).read_bytes()
 
 
 def model_card(model: ModelEntry) -> None:
