@@ -18,9 +18,7 @@ _CURVES = (
 
 
 @styled
-def figure_transfer(
-    accuracy: Mapping[str, Mapping[str, Sequence[float]]], seeds: int
-) -> Figure:
+def figure_transfer(accuracy: Mapping[str, Mapping[str, Sequence[float]]], seeds: int) -> Figure:
     """Draw medians over seeds with their range.
 
     Parameters
