@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test test-all check lint bench gpaw quantum-espresso clean
+.PHONY: demo test test-all check lint bench gpaw quantum-espresso chromium clean
 
 demo: .venv/ready
 	$(BIN)/nearedge reproduce --out results/demo
@@ -12,7 +12,7 @@ test: .venv/ready-test
 	$(BIN)/python -m pytest -n 2 -m "not slow"
 
 test-all: .venv/ready-all check
-	$(MAKE) quantum-espresso
+	$(MAKE) quantum-espresso chromium
 	@if [ -z "$$NEAREDGE_GPAW_PYTHON" ]; then \
 		$(MAKE) gpaw || echo "GPAW is not installed; its tests are skipped"; fi
 	$(BIN)/python -m pytest -n 2 --durations=15
@@ -47,6 +47,15 @@ quantum-espresso:
 		--no-install-recommends quantum-espresso >/dev/null \
 		|| echo "Quantum ESPRESSO is not installed: apt-get failed"
 
+# The browser of the page's tests where Debian's package can be installed; else they are skipped.
+chromium:
+	@if command -v chromium || command -v chromium-browser; then exit 0; fi; \
+	if [ "$$(id -u)" != 0 ] || ! command -v apt-get; then \
+		echo "chromium is not installed: needs root and apt-get"; exit 0; fi; \
+	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes \
+		--no-install-recommends chromium >/dev/null \
+		|| echo "chromium is not installed: apt-get failed"
+
 # GPAW, an optional engine under the GPL, in an environment of its own (docs/engines/gpaw.md). It is
 # compiled, which takes three minutes once.
 gpaw: .venv-gpaw/ready
@@ -72,5 +81,5 @@ clean:
 # torch goes first and by its exact version: that is what selects the build for CPUs.
 .venv/ready-all: .venv/ready-test
 	$(PIP) install --quiet --constraint constraints.txt torch
-	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev,md,web,dask,eels,onnx]'
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev,md,web,web-tests,dask,eels,onnx]'
 	touch $@

@@ -66,12 +66,29 @@ def test_a_prediction_has_the_keys_of_the_contract() -> None:
     document = answer.to_dict()
     assert set(document) == {
         "file", "scan", "status", "environment", "coordination", "novelty", "alignment", "message",
-        "preparation", "sensitivity", "composition",
+        "preparation", "sensitivity", "composition", "why",
     }  # fmt: skip
     assert set(document["environment"]) == {"label", "probabilities", "set", "coverage"}
     assert set(document["coordination"]) == {"mean", "interval", "coverage"}
     assert set(document["novelty"]) == {"p_value", "flag", "reason"}
     assert set(document["alignment"]) == {"shift_eV", "scale"}
+
+
+def test_why_is_told_when_asked_for() -> None:
+    [plain] = predict_files([EXAMPLE])
+    [answer] = predict_files([EXAMPLE], why=True)
+    assert plain.why is None
+    assert replace(answer, why=None) == plain
+    environment, number = answer.why["environment"], answer.why["coordination"]
+    assert environment["label"] in answer.environment["probabilities"]
+    assert number["mean"] == pytest.approx(answer.coordination["mean"], abs=1e-4)
+    for part in (environment, number):
+        sizes = [abs(one["contribution"]) for one in part["energies"]]
+        assert sizes == sorted(sizes, reverse=True)
+        assert all(one["from_eV"] <= one["to_eV"] for one in part["energies"])
+    distances = [site["distance"] for site in answer.why["nearest"]]
+    assert distances == sorted(distances)
+    json.dumps(answer.to_dict())
 
 
 def test_most_sites_of_the_training_library_are_recognised(model: Model) -> None:

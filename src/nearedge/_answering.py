@@ -9,6 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
+from nearedge.models.attribution import (
+    Attribution,
+    deciding_ranges,
+    integrated_gradients,
+    library_mean,
+)
+from nearedge.models.nearest import nearest_sites
 from nearedge.spectra import EnergyGrid
 from nearedge.spectra.perturb import broader, shifted, with_background
 from nearedge.uncertainty.answers import Answers, answer
@@ -95,6 +102,52 @@ def average_answers(
         reasons=None if novel is None else tuple(reasons),
         corrections=None if novel is None else tuple(corrections),
     )
+
+
+def why(model: Model, intensity: Float[np.ndarray, "n energy"]) -> list[dict[str, Any]]:
+    """Say of every spectrum which energies decided, and which sites of the library are nearest.
+
+    Parameters
+    ----------
+    model
+        A trained model.
+    intensity
+        Spectra on its grid, with positive means.
+
+    Returns
+    -------
+    list of dict
+        ``environment`` and ``coordination``, each with the networks' answer, that to the library's
+        mean spectrum, and the ``energies`` that made the difference; ``nearest``, see
+        `nearedge.models.nearest.nearest_sites`.
+    """
+    labels = [str(label) for label in model.classifier.classes]
+    energy_eV, mean = EnergyGrid(**model.info["grid"]).energy_eV, library_mean(model)
+    best = model.classifier.predict_proba(intensity).argmax(axis=1)
+    nearest = nearest_sites(model, intensity)
+
+    def decided(found: Attribution) -> dict[str, Any]:
+        return {
+            "of_library_mean": found.baseline_output,
+            "energies": deciding_ranges(found, energy_eV),
+        }
+
+    said = []
+    for row, (spectrum, code) in enumerate(zip(intensity, best.tolist(), strict=True)):
+        environment = integrated_gradients(model.classifier, spectrum, mean, code)
+        number = integrated_gradients(model.regressor, spectrum, mean)
+        said.append(
+            {
+                "environment": {
+                    "label": labels[code],
+                    "probability": environment.output,
+                    **decided(environment),
+                },
+                "coordination": {"mean": number.output, **decided(number)},
+                "nearest": None if nearest is None else nearest[row],
+            }
+        )
+    return said
 
 
 def sensitivities(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from nearedge._answering import TYPICAL_FWHM_EV, average_answers, sensitivities
+from nearedge._answering import why as why_of
 from nearedge._measured import Handling, NoAnswer, Stack, align, inputs, nodes
 from nearedge.data import DEFAULT_MODEL, model_folder
 from nearedge.errors import NearedgeError, UsageError
@@ -83,6 +84,9 @@ class Prediction:
     composition
         ``fractions`` of sites in each environment, which sum to 1; ``intervals`` and ``coverage``,
         None without calibration. None for a model without networks for it.
+    why
+        Which energies decided, and the nearest sites of the library (docs/measured-spectra.md);
+        None unless asked for.
     intensity
         What the model looked at: intensities on its grid. Not part of `to_dict`.
     """
@@ -98,6 +102,7 @@ class Prediction:
     preparation: list[dict[str, Any]] | None = None
     sensitivity: dict[str, Any] | None = None
     composition: dict[str, Any] | None = None
+    why: dict[str, Any] | None = None
     intensity: np.ndarray | None = field(default=None, repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
@@ -127,6 +132,7 @@ def predict_files(
     shift_eV: float | ShiftEstimate | None = None,
     one_instrument: bool | None = None,
     sensitivity: bool = False,
+    why: bool = False,
 ) -> list[Prediction]:
     """Read files and predict every spectrum in them; a file that cannot be read is one `error`.
 
@@ -136,7 +142,7 @@ def predict_files(
         Files in any format that `nearedge.spectra.read_spectra` knows.
     model
         Folder of a model, or ``"default"``.
-    skip, background, shift_eV, one_instrument, sensitivity
+    skip, background, shift_eV, one_instrument, sensitivity, why
         As for `predict`.
 
     Raises
@@ -162,6 +168,7 @@ def predict_files(
             shift_eV=shift_eV,
             one_instrument=one_instrument,
             sensitivity=sensitivity,
+            why=why,
         )
     )
     return [one if isinstance(one, Prediction) else next(answers) for one in found]
@@ -176,6 +183,7 @@ def predict(
     shift_eV: float | ShiftEstimate | None = None,
     one_instrument: bool | None = None,
     sensitivity: bool = False,
+    why: bool = False,
 ) -> list[Prediction]:
     """Predict the environment and the coordination number behind each spectrum.
 
@@ -205,6 +213,9 @@ def predict(
     sensitivity
         Whether to tell how answers change with shift, broadening and background. It takes as long
         as six predictions.
+    why
+        Whether to tell which energies decided, and the nearest sites of the library. It takes some
+        10 ms for each spectrum.
 
     Returns
     -------
@@ -237,10 +248,10 @@ def predict(
             stacks = []
     for rows in stacks:
         stack = Stack([spectra[i] for i in rows], model, handling)
-        answers |= zip(rows, _of_stack(stack, shift, sensitivity), strict=True)
+        answers |= zip(rows, _of_stack(stack, shift, sensitivity, why), strict=True)
     calculated = [i for i in range(len(spectra)) if not _is_measured(spectra[i])]
     for rows in _grouped(spectra, calculated, None):
-        found = _of_calculated([spectra[i] for i in rows], model, sensitivity)
+        found = _of_calculated([spectra[i] for i in rows], model, sensitivity, why)
         answers |= zip(rows, found, strict=True)
     return [answers[index] for index in range(len(spectra))]
 
@@ -361,7 +372,7 @@ def _grouped(
 
 
 def _of_calculated(
-    spectra: Sequence[Spectrum], model: Model, sensitivity: bool
+    spectra: Sequence[Spectrum], model: Model, sensitivity: bool, why: bool
 ) -> list[Prediction]:
     """Answers to calculated or relative spectra that share their energies."""
     grid = EnergyGrid(**model.info["grid"])
@@ -389,11 +400,14 @@ def _of_calculated(
             notes=notes,
             steps=[[sampling]] * len(block),
             fwhm_eV=TYPICAL_FWHM_EV if sensitivity else None,
+            why=why,
         )
     return answers
 
 
-def _of_stack(stack: Stack, shift: ShiftEstimate | None, sensitivity: bool) -> list[Prediction]:
+def _of_stack(
+    stack: Stack, shift: ShiftEstimate | None, sensitivity: bool, why: bool
+) -> list[Prediction]:
     """Answers to measured spectra that share their energies and their shift."""
     grid = EnergyGrid(**stack.model.info["grid"])
     answers: list[Prediction] = []
@@ -417,6 +431,7 @@ def _of_stack(stack: Stack, shift: ShiftEstimate | None, sensitivity: bool) -> l
                 notes=notes,
                 steps=[block.steps(row) + tail for row in range(len(block.intensity))],
                 fwhm_eV=_width(found) if sensitivity else None,
+                why=why,
                 usable=block.rises,
                 stretch=stretch,
             )
@@ -488,6 +503,7 @@ def _answered(
     notes: tuple[str, ...],
     steps: Sequence[list[dict[str, Any]]],
     fwhm_eV: float | None,
+    why: bool,
     usable: np.ndarray | None = None,
     stretch: float = 1.0,
 ) -> list[Prediction]:
@@ -500,6 +516,7 @@ def _answered(
     changes: list[dict[str, Any]] | None = None
     if fwhm_eV is not None and good.any():
         changes = sensitivities(model, EnergyGrid(**model.info["grid"]), middle[good], fwhm_eV)
+    reasons = why_of(model, middle[good]) if why and good.any() else None
     place, labels = np.cumsum(good) - 1, _labels(model)
     predictions = []
     for row, spectrum in enumerate(spectra):
@@ -527,6 +544,7 @@ def _answered(
                 message=message,
                 preparation=steps[row],
                 sensitivity=None if changes is None else changes[index],
+                why=None if reasons is None else reasons[index],
                 intensity=middle[row],
             )
         )
@@ -631,6 +649,7 @@ def _only_agreed(
                 message=message,
                 preparation=prediction.preparation,
                 sensitivity=prediction.sensitivity,
+                why=prediction.why,
                 intensity=prediction.intensity,
             )
         )

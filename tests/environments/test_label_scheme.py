@@ -30,8 +30,8 @@ def test_the_built_in_scheme_has_the_six_environments_of_the_paper():
     scheme = load_scheme("li3feo35_oxygen")
     assert scheme.labels == ("0 Fe", "1 Fe", "2 Fe", "3 Fe", "4 Fe", "O-O dimer")
     assert (scheme.absorber, scheme.neighbours, scheme.cutoff_A) == ("O", ("Fe",), 2.6)
-    assert (scheme.dimer_partners, scheme.dimer_cutoff_A) == (("O",), 1.65)
-    assert dict(scheme.classes) == {f"{n} Fe": n for n in range(5)}
+    assert scheme.dimers == ((("O",), 1.65, "O-O dimer"),)
+    assert scheme.classes == tuple((f"{n} Fe", n, None) for n in range(5))
 
 
 def test_a_scheme_survives_json(values):

@@ -257,6 +257,10 @@ FAILURES = {
     ),
     "other absorber": (
         lambda small, tmp_path: (small, {"absorber": "Fe"}),
+        r"--absorber Fe: no built-in label schemes are for it \(li3feo35_oxygen for O\)",
+    ),
+    "scheme for another absorber": (
+        lambda small, tmp_path: (small, {"absorber": "Fe", "scheme": "li3feo35_oxygen"}),
         "--absorber Fe: the scheme 'li3feo35_oxygen' labels O sites",
     ),
     "unknown edge": (

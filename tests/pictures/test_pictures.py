@@ -20,6 +20,7 @@ from nearedge.errors import NearedgeError
 from nearedge.library import open_library
 from nearedge.mixtures import load_sites
 from nearedge.models.bands import class_bands
+from nearedge.models.nearest import nearest_sites
 from nearedge.pictures import draw_answer, draw_series, portrait
 from nearedge.pictures._answer_figure import figure_answer
 from nearedge.pictures._map import coordination_map
@@ -143,6 +144,15 @@ def test_what_decided_adds_up_to_what_the_probability_gained(model, plain) -> No
     # Of the networks' own probability; calibration scales it afterwards.
     said = model.classifier.predict_proba(plain.prediction.intensity[None])
     assert shown.contribution.output == pytest.approx(said.max(), rel=1e-4)
+
+
+def test_the_nearest_sites_are_named_with_their_atoms(model, plain) -> None:
+    found = nearest_sites(model, plain.intensity[None].astype(float))[0]
+    words = " ".join(text for text, _ in texts(figure_answer(portrait(plain, model))))
+    for site in found:
+        assert f"{site['element']} {site['atom']} of {site['structure']}" in words
+        nearest = site["neighbours"][0]
+        assert f"{nearest['element']} {nearest['distance_A']:.2f}" in words
 
 
 def test_bands_of_a_model_without_them_are_those_of_its_library(bare, bands, plain) -> None:

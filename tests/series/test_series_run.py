@@ -12,7 +12,7 @@ from nearedge import load_model, read_spectra
 from nearedge.data import model_folder
 from nearedge.errors import NearedgeError
 from nearedge.predict import predict
-from nearedge.series import Record, document, find_files, predict_series, run
+from nearedge.series import Options, Record, document, find_files, predict_series, run
 from nearedge.spectra import iter_blocks
 
 
@@ -136,3 +136,13 @@ def test_progress_ends_at_the_number_of_spectra(scans: Path) -> None:
 def test_a_missing_model_ends_the_series_before_it_begins(tmp_path: Path) -> None:
     with pytest.raises(NearedgeError, match="nowhere"):
         next(predict_series(["a.dat"], model=str(tmp_path / "nowhere")))
+
+
+def test_why_is_told_of_files_with_few_spectra(tmp_path: Path, drift) -> None:
+    energy_eV, spectra = drift(102)
+    few, many = tmp_path / "few.dat", tmp_path / "many.dat"
+    np.savetxt(few, np.column_stack([energy_eV, *spectra[:3]]))
+    np.savetxt(many, np.column_stack([energy_eV, *spectra]))
+    options = Options(why=True)
+    records = [r for block in predict_series([str(few), str(many)], options=options) for r in block]
+    assert [r.prediction.why is not None for r in records] == [True] * 3 + [False] * 102

@@ -18,7 +18,7 @@ from nearedge.environments import label_sites, load_scheme
 from nearedge.errors import NearedgeError
 from nearedge.spectra import read_spectra
 from nearedge.structures import read_structures
-from nearedge.studies.atoms import draw_cluster
+from nearedge.studies.atoms import draw_cluster, reach_A
 from nearedge.studies.figures import (
     Cluster,
     Learning,
@@ -284,6 +284,18 @@ def test_real_spectra_and_their_atoms_are_drawn(shared_data: Path) -> None:
     assert "17 sites" in words(figure)
 
 
+def test_no_atom_is_cut_off_in_any_view() -> None:
+    for seed in range(20):
+        direction = np.random.default_rng(seed).normal(size=(4, 3))
+        far = 2.6 * direction / np.linalg.norm(direction, axis=1)[:, None]
+        cluster = Cluster(("O", "Li", "Li", "Fe", "Li"), np.concatenate([np.zeros((1, 3)), far]))
+        axes = new_figure(30.0, 30.0).add_subplot()
+        draw_cluster(axes, cluster, reach_A(cluster))
+        for disc in axes.patches:
+            x, y = disc.center
+            assert max(abs(x), abs(y)) + disc.radius < axes.get_xlim()[1]
+
+
 def test_a_cluster_crosses_the_boundary_of_the_cell(shared_data: Path) -> None:
     structure = next(iter(read_structures(shared_data / "li3feo35_ocean_0K" / "POSCAR")))
     oxygen = int(np.flatnonzero(np.array(structure.get_chemical_symbols()) == "O")[0])
@@ -299,7 +311,7 @@ def test_no_ball_hides_another_completely() -> None:
     octahedron = 2.1 * np.concatenate([np.eye(3), -np.eye(3)])
     cluster = Cluster(("O", *["Fe"] * 6), np.concatenate([np.zeros((1, 3)), octahedron]))
     axes = new_figure(30.0, 30.0).add_subplot()
-    draw_cluster(axes, cluster)
+    draw_cluster(axes, cluster, reach_A(cluster))
     rims = [patch for patch in axes.patches if patch.get_linewidth() > 0]
     centres = np.array([patch.center for patch in rims])  # type: ignore[attr-defined]
     apart = np.linalg.norm(centres[:, None] - centres[None], axis=-1)
@@ -312,7 +324,7 @@ def test_a_distant_atom_of_the_absorbers_element_is_left_out_and_a_dimer_is_not(
     for distance_A in (1.45, 2.5):
         axes = new_figure(30.0, 30.0).add_subplot()
         positions = np.array([[0, 0, 0], [distance_A, 0, 0]])
-        draw_cluster(axes, Cluster(("O", "O"), positions))
+        draw_cluster(axes, Cluster(("O", "O"), positions), 3.0)
         counts.append(sum(patch.get_linewidth() > 0 for patch in axes.patches))
     assert counts == [2, 1]
 
@@ -464,3 +476,19 @@ def test_data_that_do_not_fit_are_refused(case: str) -> None:
     with pytest.raises((NearedgeError, TypeCheckError)) as caught:
         _bad_data()[case]()  # type: ignore[operator]
     assert caught.type is TypeCheckError or "\n" not in str(caught.value)
+
+
+def test_the_atoms_shown_around_a_site_are_those_that_its_scheme_counts() -> None:
+    from dataclasses import replace
+
+    from ase.build import bulk
+
+    from nearedge.environments import load_scheme
+    from nearedge.studies.presentation import _reach_A
+
+    scheme = load_scheme("li3feo35_oxygen")
+    structure = bulk("FeO", "rocksalt", a=4.334)
+    assert _reach_A(scheme, structure, 1) == 2.6
+    each = replace(scheme, neighbours=("Fe", "Li"), cutoff_A=(2.6, 2.9))
+    assert _reach_A(each, structure, 1) == 2.9
+    assert _reach_A(replace(scheme, cutoff_A=None), structure, 1) == pytest.approx(2.167)

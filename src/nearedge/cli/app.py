@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -102,41 +103,53 @@ def library_build(
             f"{mean['neighbour']:.2f} absorbers a neighbour"
         )
     for title, sites in (("left out", report.left_out), ("failed", report.failed)):
-        for site, reason in sites.items():
-            print(f"  {title}: {site}: {reason}")
+        _list_sites(title, sites)
     print(f"Work files stay in {out}.building; delete them when you need no further sites.")
 
 
 @library.command(name="import")
 def library_import(
     *,
-    structure: Path,
-    spectra: Annotated[list[Path], Parameter(consume_multiple=True)],
+    structure: Path | None = None,
+    spectra: Annotated[list[Path] | None, Parameter(consume_multiple=True)] = None,
+    folder: Path | None = None,
+    pattern: str | None = None,
     absorber: str,
     out: Path,
-    scheme: str = "li3feo35_oxygen",
+    scheme: str | None = None,
     edge: str = "K",
+    window: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
     trajectory: str | None = None,
     snapshot: int = 0,
     append: Annotated[bool, Parameter(negative="")] = False,
     output: Output = _PLAIN,
 ) -> None:
-    """Make a library of a structure and the spectra of its absorbers.
+    """Make a library of a structure and the spectra of its absorbers, or of a folder of sites.
 
     Parameters
     ----------
     structure
-        POSCAR, XDATCAR, vasprun.xml, extxyz, ASE .traj or CIF with one structure.
+        POSCAR, XDATCAR, vasprun.xml, extxyz, ASE .traj or CIF with one structure. With --folder:
+        the name of this file in every sub-folder, POSCAR if not given.
     spectra
         One table whose columns are the absorbers in structure order, or one file per absorber.
+        With --folder: the name of the spectrum in every sub-folder, xmu.dat if not given.
+    folder
+        A folder with one sub-folder for each site.
+    pattern
+        What the sub-folders' paths look like, as in "{material}/site-{site}-{absorber}": {site} is
+        the atom's index from 0, {number} the same from 1, {material} what is never split between
+        training and test, and * anything else.
     absorber
         Element whose spectra these are.
     out
         Where the library goes.
     scheme
-        Name or path of the label scheme.
+        Name or path of the label scheme; the built-in one for the absorber if not given.
     edge
         Absorption edge.
+    window
+        First and last energy of the library, relative to its zero: "-5:25" if not given.
     trajectory
         Name of the trajectory that the structure descends from; its file's name if not given.
     snapshot
@@ -144,8 +157,20 @@ def library_import(
     append
         Add to an existing library.
     """
+    from nearedge.errors import UsageError
     from nearedge.library import import_library
 
+    window_eV = None if window is None else _windows(window, one=True)[0]
+    if folder is not None:
+        names = [structure or Path("POSCAR"), *(spectra or [Path("xmu.dat")])]
+        if append or trajectory is not None or snapshot:
+            raise UsageError("--folder takes no --append, --trajectory or --snapshot; leave it out")
+        if pattern is None or len(names) != 2:
+            raise UsageError("--folder needs a --pattern, and one name for --spectra at most")
+        _import_folder(folder, pattern, names, absorber, out, scheme, edge, window_eV, output)
+        return
+    if structure is None or not spectra or pattern is not None:
+        raise UsageError("give --structure and --spectra, or --folder and --pattern")
     import_library(
         structure,
         spectra,
@@ -153,11 +178,95 @@ def library_import(
         absorber=absorber,
         scheme=scheme,
         edge=edge,
+        window_eV=window_eV,
         trajectory=trajectory,
         snapshot=snapshot,
         append=append,
     )
     _show_info(out, output)
+
+
+def _import_folder(
+    folder: Path,
+    pattern: str,
+    names: list[Path],
+    absorber: str,
+    out: Path,
+    scheme: str | None,
+    edge: str,
+    window_eV: tuple[float, float] | None,
+    output: Output,
+) -> None:
+    from nearedge.cli.show import print_json, progress_bar
+    from nearedge.library import import_folder
+
+    with progress_bar() as progress:
+        report = import_folder(
+            folder,
+            pattern,
+            out,
+            absorber=absorber,
+            scheme=scheme,
+            edge=edge,
+            window_eV=window_eV,
+            structure_name=str(names[0]),
+            spectrum_name=str(names[1]),
+            progress=progress,
+        )
+    if output.json:
+        print_json(vars(report) | {"path": str(out)})
+        return
+    others = f"; {report.other_absorbers} of other absorbers" if report.other_absorbers else ""
+    print(
+        f"{out}: {report.sites} sites in {report.structures} structures of {report.materials} "
+        f"materials{others}"
+    )
+    _list_sites("left out", report.left_out)
+
+
+@library.command(name="relabel")
+def library_relabel(library: Path, scheme: str, *, out: Path, output: Output = _PLAIN) -> None:
+    """Write a library again with the labels of another scheme, from the structures it carries.
+
+    Parameters
+    ----------
+    library
+        A library.
+    scheme
+        Name or path of the label scheme.
+    out
+        Where the new library goes.
+    """
+    from nearedge.cli.show import print_json
+    from nearedge.library import relabel_library
+
+    report = relabel_library(library, scheme, out)
+    if output.json:
+        print_json(vars(report) | {"path": str(out)})
+        return
+    print(f"{out}: {report.sites} sites, {report.changed} of them with another label")
+    _list_sites("left out", report.left_out)
+
+
+def _list_sites(title: str, sites: Mapping[str, str]) -> None:
+    for site, reason in sites.items():
+        print(f"  {title}: {site}: {reason}")
+
+
+def _windows(text: str, one: bool = False) -> list[tuple[float, float]]:
+    """Energy windows of an option, "-5:25,-1.2:11.5"."""
+    from nearedge.errors import UsageError
+
+    try:
+        windows = [(float(a), float(b)) for a, b in (w.split(":") for w in text.split(","))]
+    except ValueError:
+        windows = []
+    if not windows or (one and len(windows) > 1):
+        raise UsageError(
+            f"--window {text}: give first and last energy in eV as in -5:25"
+            + ("" if one else ", and several with commas")
+        )
+    return windows
 
 
 @library.command(name="info")
@@ -194,6 +303,50 @@ def _words(value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} {entry}" for key, entry in value.items())
     return str(value)
+
+
+@app.command
+def init(
+    structures: Annotated[list[Path], Parameter(required=True)],
+    *,
+    absorber: str,
+    edge: str = "K",
+    out: Path = Path("recipe.toml"),
+    output: Output = _PLAIN,
+) -> None:
+    """Write a commented recipe for a library of structures, guessing what can be guessed.
+
+    Parameters
+    ----------
+    structures
+        Files with structures; each becomes a trajectory of its own.
+    absorber
+        Element whose sites are computed.
+    edge
+        Absorption edge.
+    out
+        The recipe.
+    """
+    from nearedge.cli.show import print_json
+    from nearedge.library import write_recipe
+
+    guess = write_recipe(structures, absorber, edge, out)
+    if output.json:
+        print_json(
+            {
+                "path": str(out),
+                "scheme": guess.scheme.to_dict(),
+                "sites": dict(guess.sites),
+                "distinct_sites": sum(len(groups) for groups in guess.alike),
+            }
+        )
+        return
+    for shell in guess.shells:
+        print(f"{absorber}-{shell.element}")
+        for line in shell.histogram():
+            print(f"  {line}")
+    print("; ".join(f"{label}: {count} sites" for label, count in guess.sites.items() if count))
+    print(f"Recipe in {out}: look at its comments, then nearedge library build {out} --out LIB")
 
 
 @app.command
@@ -249,6 +402,7 @@ def train(
     out: Path,
     pretrained: Annotated[str | None, Parameter(name="--from")] = None,
     seed: int = 0,
+    window: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
     output: Output = _PLAIN,
 ) -> None:
     """Assess nearedge's method on a library, train it on all sites, and save the model.
@@ -264,6 +418,8 @@ def train(
         spectra.
     seed
         The same seed gives the same model.
+    window
+        First and last energy that the model looks at, in eV: "-5:25" if not given.
     """
     from nearedge.cli.show import print_json, progress_bar
     from nearedge.compute import local_executor
@@ -275,6 +431,7 @@ def train(
             out,
             pretrained=pretrained,
             seed=seed,
+            window_eV=None if window is None else _windows(window, one=True)[0],
             executor=executor,
             progress=progress,
         )
@@ -293,6 +450,7 @@ def assess(
     group_by: Literal["trajectory", "atom", "structure"] | None = None,
     folds: int | None = None,
     seed: int = 0,
+    window: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
     out: Path | None = None,
     output: Output = _PLAIN,
 ) -> None:
@@ -310,10 +468,13 @@ def assess(
         Number of folds; 5, or the number of groups if that is less.
     seed
         Of the folds and the training.
+    window
+        First and last energy that the method looks at, in eV: "-5:25" if not given. Several, as in
+        "-5:25,-1.2:11.5", are compared on the same folds.
     out
         Folder for assessment.json, the figures and report.html.
     """
-    from nearedge.cli.show import print_json, progress_bar
+    from nearedge.cli.show import print_json, print_table, progress_bar
     from nearedge.compute import local_executor
     from nearedge.studies import assess as run
 
@@ -324,6 +485,7 @@ def assess(
             group_by=group_by,
             folds=folds,
             seed=seed,
+            windows=() if window is None else _windows(window),
             out=out,
             executor=executor,
             progress=progress,
@@ -332,6 +494,22 @@ def assess(
         print_json(result)
         return
     _show_assessment(result)
+    if "windows" in result:
+        rows = [
+            [
+                ":".join(f"{end:g}" for end in one["window_eV"]),
+                f"{one['sites_test']:.1%}",
+                f"{one['macro_f1']:.3f}",
+                f"{one['mean_set_size']:.2f}",
+                f"{one['mse_test']:.4f}",
+            ]
+            for one in result["windows"]
+        ]
+        print_table(
+            "Windows, on the same folds",
+            ["window, eV", "accuracy", "macro-F1", "mean set", "coordination MSE"],
+            rows,
+        )
 
 
 def _show_assessment(result: dict[str, Any]) -> None:
@@ -481,3 +659,36 @@ def predict(
         options=options_of(model, **vars(measured)),
         debug=output.debug,
     )
+
+
+@app.command
+def serve(
+    *,
+    model: list[str] | None = None,
+    host: str = "127.0.0.1",
+    port: int = 8080,
+    watch: Path | None = None,
+    token: Annotated[str | None, Parameter(env_var="NEAREDGE_TOKEN")] = None,
+    output: Output = _PLAIN,
+) -> None:
+    """Open a page and an interface for programs, for people without Python at the beamline.
+
+    Everything stays on this machine. Needs the extra "web".
+
+    Parameters
+    ----------
+    model
+        Folder of a model, or "default"; can be given several times, to choose from on the page.
+    host
+        Address to listen at. Other machines reach the server only at another than the default, and
+        with a token.
+    port
+        Port to listen at.
+    watch
+        Folder whose new scans appear on the page by themselves.
+    token
+        What others must give to be answered; made up and shown if HOST needs one.
+    """
+    from nearedge.cli.serving import serve_models
+
+    serve_models(model or ["default"], host, port, watch, token, output.json)

@@ -6,6 +6,7 @@ import hashlib
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -82,7 +83,7 @@ def predict_and_show(
     options: Options,
     debug: bool = False,
 ) -> int:
-    """Predict files, show the answers, and return the exit code.
+    """Predict files, show the answers, and return the exit code; JSON tells why.
 
     Raises
     ------
@@ -92,6 +93,7 @@ def predict_and_show(
     """
     if plot is not None and plot.suffix.lower() not in _PICTURES:
         raise UsageError(f"--plot {plot}: name a file that ends in {' or '.join(_PICTURES)}")
+    options = replace(options, why=form == "json")
     files = find_files(paths)
     loaded = load_model(model_folder(model))
     writer = _writer(form, quiet=out is not None)

@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from nearedge.engines import SiteSpectrum
 from nearedge.library.schema import LIBRARY_AXIS
+from nearedge.spectra import EnergyGrid
 
 # Below the edge there is only the tail of the core hole's Lorentzian. A spectrum that starts a
 # little late, because its core level lies deep, is continued by its first value if that is this
@@ -18,7 +19,9 @@ _LATEST_EV = 2.0
 
 
 def structure_on_axis(
-    spectra: Sequence[SiteSpectrum], zero_eV: float | None = None
+    spectra: Sequence[SiteSpectrum],
+    zero_eV: float | None = None,
+    axis: EnergyGrid = LIBRARY_AXIS,
 ) -> tuple[Float[np.ndarray, "site energy"], Float[np.ndarray, " site"], dict[int, str]]:
     """Put the spectra of one structure on the library's axis, with one zero for all of them.
 
@@ -36,11 +39,13 @@ def structure_on_axis(
         What the engine gave for the sites of one structure.
     zero_eV
         The engine's zero on its own scale; None for the structure's.
+    axis
+        Energies of the library.
 
     Returns
     -------
     intensity : (site, energy)
-        On `nearedge.library.schema.LIBRARY_AXIS`; NaN for a spectrum that does not cover it.
+        On the axis; NaN for a spectrum that does not cover it.
     core_level_shift_eV : (site,)
         Edge energy of each site minus the mean over the structure's.
     problems
@@ -59,23 +64,28 @@ def structure_on_axis(
 
     edges = np.array([spectrum.edge_energy_eV for spectrum in spectra], dtype=float)
     zero = edges.mean() if zero_eV is None else zero_eV
-    axis_eV = LIBRARY_AXIS.energy_eV
+    axis_eV = axis.energy_eV
     intensity = np.full((len(spectra), len(axis_eV)), np.nan)
     problems = {}
     for row, spectrum in enumerate(spectra):
         energy_eV = spectrum.energy_eV - zero
-        if _covers(energy_eV, spectrum.intensity):
+        if _covers(energy_eV, spectrum.intensity, axis):
             within = np.maximum(axis_eV, energy_eV[0])
             intensity[row] = PchipInterpolator(energy_eV, spectrum.intensity)(within)
         else:
             problems[row] = (
                 f"the spectrum covers {energy_eV[0]:.1f} to {energy_eV[-1]:.1f} eV around its "
-                f"zero, a library needs {axis_eV[0]:.0f} to {axis_eV[-1]:.0f} eV; give a wider one"
+                f"zero, a library needs {axis_eV[0]:g} to {axis_eV[-1]:g} eV; give a wider one, "
+                f"or the library a window that it covers"
             )
     return intensity, edges - edges.mean(), problems
 
 
-def _covers(energy_eV: Float[np.ndarray, " point"], intensity: Float[np.ndarray, " point"]) -> bool:
-    late_eV = energy_eV[0] - LIBRARY_AXIS.start_eV
+def _covers(
+    energy_eV: Float[np.ndarray, " point"],
+    intensity: Float[np.ndarray, " point"],
+    axis: EnergyGrid,
+) -> bool:
+    late_eV = energy_eV[0] - axis.start_eV
     tail = late_eV <= _LATEST_EV and intensity[0] <= _TAIL * intensity.max()
-    return bool((late_eV <= 0 or tail) and energy_eV[-1] >= LIBRARY_AXIS.stop_eV)
+    return bool((late_eV <= 0 or tail) and energy_eV[-1] >= axis.stop_eV)

@@ -21,9 +21,10 @@ from nearedge.library.journal import Journal, site_keys
 from nearedge.library.recipe import Recipe, load_recipe
 from nearedge.library.replace import refuse_foreign
 from nearedge.library.running import compute_sites
-from nearedge.library.schema import site_dataset
-from nearedge.library.sources import Progress, recipe_structures
+from nearedge.library.schema import library_axis, site_dataset
+from nearedge.library.sources import CHOSEN, Progress, recipe_structures
 from nearedge.library.store import write_library
+from nearedge.spectra import EnergyGrid
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -103,6 +104,7 @@ def build_library(
     if workers < 1:
         raise UsageError(f"--workers {workers}: give at least 1")
     scheme, engine = _scheme_and_engine(recipe, recipe_path)
+    axis = library_axis(*recipe.window_eV)
     work = out.with_name(out.name + ".building")
     refuse_foreign(out)
     if out.exists() and not work.exists():
@@ -112,7 +114,7 @@ def build_library(
         structures = recipe_structures(recipe, recipe_path, work, executor, workers, report)
         labels = [label_sites(structure, scheme) for structure in structures]
         keys = [
-            site_keys(s, with_class(sites).tolist(), engine, recipe.engine.edge)
+            site_keys(s, _chosen(s, sites, recipe_path), engine, recipe.engine.edge)
             for s, sites in zip(structures, labels, strict=True)
         ]
         computed = compute_sites(
@@ -120,7 +122,7 @@ def build_library(
             retry_failed, report,
         )  # fmt: skip
         columns, summary = _assemble(
-            structures, labels, keys, journal, recipe.engine.edge, engine.zero_eV
+            structures, labels, keys, journal, recipe.engine.edge, engine.zero_eV, axis
         )
         library = site_dataset(
             joined(columns),
@@ -135,6 +137,7 @@ def build_library(
                 "licence": recipe.licence,
                 "recipe": recipe_text,
             },
+            axis,
         )
         write_library(out, library, structures)
     return BuildReport(
@@ -173,15 +176,29 @@ def with_class(sites: SiteLabels) -> np.ndarray:
 
 def _scheme_and_engine(recipe: Recipe, recipe_path: Path) -> tuple[LabelScheme, Engine]:
     """What a recipe names; a scheme that is a file is looked for beside the recipe."""
-    scheme = recipe.scheme
-    if scheme.endswith(".toml"):
-        scheme = os.fspath(recipe_path.parent / scheme)
+    given = recipe.scheme
     try:
         engine = engine_from_settings(recipe.engine.name, recipe.engine.settings)
         engine.version()
-        return load_scheme(scheme), engine
+        if isinstance(given, dict):
+            return LabelScheme.from_dict(given), engine
+        beside = given.endswith(".toml")
+        return load_scheme(recipe_path.parent / given if beside else given), engine
     except UsageError as error:
         raise UsageError(f"{recipe_path}: {error}") from error
+
+
+def _chosen(structure: Atoms, sites: SiteLabels, recipe_path: Path) -> list[int]:
+    """Absorbers to compute: those with a class, of those that the recipe wants."""
+    wanted = structure.info.get(CHOSEN, tuple(sites.atom_index.tolist()))
+    others = sorted(set(wanted) - set(sites.atom_index.tolist()))
+    if others:
+        raise UsageError(
+            f"{recipe_path}: sites = {list(wanted)}: atom {others[0]} of "
+            f"{structure.info['structure_id']} is not one of the absorbers that the scheme labels; "
+            f"atoms count from 0"
+        )
+    return [site for site in with_class(sites).tolist() if site in wanted]
 
 
 @contextmanager
@@ -210,6 +227,7 @@ def _assemble(
     journal: Journal,
     edge: str,
     zero_eV: float | None,
+    axis: EnergyGrid,
 ) -> tuple[dict[str, list[Any]], dict[str, Any]]:
     """Bring the finished sites of all structures onto one axis; also return what is missing."""
     columns: dict[str, list[Any]] = {}
@@ -218,7 +236,8 @@ def _assemble(
     seconds: list[float] = []
     for structure, sites, of_structure in zip(structures, labels, keys, strict=True):
         name = structure.info["structure_id"]
-        left_out |= {f"{name}, atom {site}": why for site, why in sites.reasons.items()}
+        chosen = structure.info.get(CHOSEN, sites.atom_index)
+        left_out |= {f"{name}, atom {s}": why for s, why in sites.reasons.items() if s in chosen}
         finished = {site: key for site, key in of_structure.items() if key in journal.done}
         failed |= {
             f"{name}, atom {site}": journal.failed.get(key, "not computed")
@@ -228,7 +247,7 @@ def _assemble(
         if not finished:
             continue
         intensity, shift, problems = structure_on_axis(
-            [journal.done[k] for k in finished.values()], zero_eV
+            [journal.done[k] for k in finished.values()], zero_eV, axis
         )
         atoms = list(finished)
         failed |= {f"{name}, atom {atoms[place]}": why for place, why in problems.items()}

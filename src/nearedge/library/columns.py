@@ -30,8 +30,8 @@ def add_structure(
     Parameters
     ----------
     columns
-        For each variable of `nearedge.library.schema.SITE_VARIABLES` one array per structure;
-        extended in place.
+        For each variable of `nearedge.library.schema.SITE_VARIABLES`, and for ``target`` where the
+        scheme has one, one array per structure; extended in place.
     structure
         With ``structure_id``, ``trajectory_id`` and ``snapshot_id`` in its ``info``.
     sites
@@ -59,6 +59,8 @@ def add_structure(
         "temperature_K": np.full(count, info.get("temperature_K", np.nan)),
         "core_level_shift_eV": core_level_shift_eV,
     }
+    if sites.target is not None:
+        values["target"] = sites.target[list(rows)]
     for name, value in values.items():
         columns.setdefault(name, []).append(value)
 

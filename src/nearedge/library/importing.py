@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nearedge.engines import SiteSpectrum, describe_site, without_noise
-from nearedge.environments import LabelScheme, SiteLabels, label_sites, load_scheme
+from nearedge.environments import LabelScheme, SiteLabels, label_sites, scheme_for
 from nearedge.errors import EngineError, NearedgeError, UsageError
 from nearedge.library.axis import structure_on_axis
 from nearedge.library.columns import add_structure, joined, settings_hash
 from nearedge.library.recipe import EDGES
-from nearedge.library.schema import CODED, SITE_VARIABLES, names, site_dataset
+from nearedge.library.schema import CODED, LIBRARY_AXIS, library_axis, names, site_dataset
 from nearedge.library.store import open_library, open_structures, reading, write_library
-from nearedge.spectra import Spectrum, read_spectra
+from nearedge.spectra import EnergyGrid, Spectrum, read_spectra
 from nearedge.structures import read_structures
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ def import_library(
     out: str | os.PathLike[str],
     *,
     absorber: str,
-    scheme: str = "li3feo35_oxygen",
+    scheme: str | None = None,
+    window_eV: tuple[float, float] | None = None,
     edge: str = "K",
     trajectory: str | None = None,
     snapshot: int = 0,
@@ -51,7 +52,9 @@ def import_library(
     absorber
         Element whose spectra these are.
     scheme
-        Name or path of the label scheme.
+        Name or path of the label scheme; the built-in one for the absorber if not given.
+    window_eV
+        First and last energy of the library; -5 to 25 eV if not given, or what it has already.
     edge
         Absorption edge.
     trajectory, snapshot
@@ -71,14 +74,8 @@ def import_library(
         too narrow or negative, or the structure is in the library already.
     """
     out = Path(out)
-    if edge not in EDGES:
-        raise UsageError(f"--edge {edge}: give one of {', '.join(EDGES)}")
-    label_scheme = load_scheme(scheme)
-    if label_scheme.absorber != absorber:
-        raise UsageError(
-            f"--absorber {absorber}: the scheme {label_scheme.name!r} labels "
-            f"{label_scheme.absorber} sites; give another --absorber or --scheme"
-        )
+    check_edge(edge)
+    label_scheme = scheme_for(absorber, scheme)
     if out.exists() and not append:
         raise UsageError(f"{out}: exists; choose another --out, or --append to add to it")
     structure = _one_structure(structure_path)
@@ -94,7 +91,10 @@ def import_library(
             f"hold {len(spectra)} spectra ({', '.join(map(str, spectra_paths[:3]))}); give one "
             f"column or file for each {absorber} atom, in structure order"
         )
-    intensity, shift, problems = structure_on_axis(_on_one_zero(spectra))
+    axis = LIBRARY_AXIS if window_eV is None else library_axis(*window_eV)
+    if append and out.exists():
+        axis = _axis_of(out, window_eV)
+    intensity, shift, problems = structure_on_axis(on_one_zero(spectra), axis=axis)
     if problems:
         row, reason = next(iter(problems.items()))
         raise NearedgeError(
@@ -105,44 +105,81 @@ def import_library(
         shift = np.full(len(spectra), np.nan)
     columns: dict[str, list[Any]] = {}
     add_structure(columns, structure, labels, range(len(spectra)), intensity, shift, edge)
-    attributes = _attributes(structure_path, spectra_paths, spectra, label_scheme)
+    attributes = imported_attributes(
+        spectra[0].axis == "relative",
+        {spectrum.format for spectrum in spectra},
+        f"{Path(structure_path).name} and {', '.join(Path(p).name for p in spectra_paths[:3])}"
+        f"{' ...' if len(spectra_paths) > 3 else ''}",
+        label_scheme,
+    )
     structures = [structure]
     if append and out.exists():
         existing, structures = _existing(out, structure, attributes)
-        for name in SITE_VARIABLES:
+        for name in columns:
             values = names(existing, name) if name in CODED else existing[name].values
             columns[name].insert(0, values)
         attributes = {k: v for k, v in existing.attrs.items() if k != "schema_version"} | {
             "recipe": f"{existing.attrs['recipe']}; {attributes['recipe']}"
         }
-    library = site_dataset(joined(columns), attributes)
+    library = site_dataset(joined(columns), attributes, axis)
     write_library(out, library, structures)
     return library
 
 
-def _attributes(
-    structure_path: str | os.PathLike[str],
-    spectra_paths: Sequence[str | os.PathLike[str]],
-    spectra: Sequence[Spectrum],
-    scheme: LabelScheme,
+def check_edge(edge: str) -> None:
+    """Refuse an edge that no engine and no table names.
+
+    Raises
+    ------
+    UsageError
+        With the known edges.
+    """
+    if edge not in EDGES:
+        raise UsageError(f"--edge {edge}: give one of {', '.join(EDGES)}")
+
+
+def imported_attributes(
+    relative: bool, formats: Collection[str], files: str, scheme: LabelScheme
 ) -> dict[str, Any]:
-    formats = ", ".join(sorted({spectrum.format for spectrum in spectra}))
-    settings = {"formats": formats}
+    """Attributes of a library of imported spectra.
+
+    Parameters
+    ----------
+    relative
+        Whether the spectra came with a zero of their own.
+    formats
+        Of the spectra's files.
+    files
+        What was read, in words.
+    scheme
+        Labels the sites.
+    """
+    settings = {"formats": ", ".join(sorted(formats))}
     return {
         "label_scheme": scheme.to_dict(),
-        "engine": f"imported ({formats})",
+        "engine": f"imported ({settings['formats']})",
         "engine_version": "unknown",
         "engine_settings": settings,
         "engine_settings_hash": settings_hash(settings),
         "energy_zero": "zero of the imported spectra"
-        if spectra[0].axis == "relative"
+        if relative
         else "mean edge energy of the structure's sites",
         "native_broadening": "unknown",
         "licence": "as the imported files",
-        "recipe": f"imported from {Path(structure_path).name} and "
-        f"{', '.join(Path(path).name for path in spectra_paths[:3])}"
-        f"{' ...' if len(spectra_paths) > 3 else ''}",
+        "recipe": f"imported from {files}",
     }
+
+
+def _axis_of(out: Path, window_eV: tuple[float, float] | None) -> EnergyGrid:
+    """Energies of an existing library, which further spectra must cover."""
+    with reading(out):
+        energy_eV = open_library(out)["energy"].values
+    axis = EnergyGrid(float(energy_eV[0]), float(energy_eV[-1]), len(energy_eV))
+    if window_eV is not None and window_eV != (axis.start_eV, axis.stop_eV):
+        raise UsageError(
+            f"{out}: has the energies {axis.start_eV:g} to {axis.stop_eV:g} eV; leave --window out"
+        )
+    return axis
 
 
 def _one_structure(path: str | os.PathLike[str]) -> Atoms:
@@ -172,8 +209,14 @@ def _read_all(paths: Sequence[str | os.PathLike[str]]) -> list[Spectrum]:
     return spectra
 
 
-def _on_one_zero(spectra: Sequence[Spectrum]) -> list[SiteSpectrum]:
-    """Spectra of one structure on one energy scale; a relative axis has its edge at zero."""
+def on_one_zero(spectra: Sequence[Spectrum]) -> list[SiteSpectrum]:
+    """Spectra of one structure on one energy scale; a relative axis has its edge at zero.
+
+    Raises
+    ------
+    NearedgeError
+        If absolute energies come without a Fermi level, or a spectrum is negative.
+    """
     sites = []
     for spectrum in spectra:
         where = f"{spectrum.source}, spectrum {spectrum.scan}"

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nearedge.library.schema import codes
+from nearedge.library.schema import TARGET, codes
 from nearedge.library.store import open_library, reading
 
 
@@ -18,8 +18,9 @@ def library_info(path: str | os.PathLike[str]) -> dict[str, Any]:
     -------
     dict
         Plain values, ready for JSON: ``sites``, ``structures``, ``trajectories``, ``engine``,
-        ``classes`` (label: number of sites), ``mean_coordination``, ``temperatures_K`` and the
-        attributes of the store.
+        ``classes`` (label: number of sites), ``mean_coordination``, ``target`` where the scheme
+        has one (``quantity``, ``units``, ``mean``), ``temperatures_K`` and the attributes of the
+        store.
 
     Raises
     ------
@@ -32,6 +33,11 @@ def library_info(path: str | os.PathLike[str]) -> dict[str, Any]:
         counts = np.bincount(codes(library, "environment"), minlength=len(labels))
         temperatures = _distinct(library["temperature_K"].values)
         mean_coordination = float(library["coordination"].values.mean())
+        target = {}
+        if TARGET in library:
+            attrs = library[TARGET].attrs
+            mean = round(float(library[TARGET].values.mean()), 4)
+            target = {"target": {k: attrs[k] for k in ("quantity", "units")} | {"mean": mean}}
     return {
         "path": str(path),
         "sites": library.sizes["site"],
@@ -42,6 +48,7 @@ def library_info(path: str | os.PathLike[str]) -> dict[str, Any]:
         "engine_settings": library.attrs["engine_settings"],
         "classes": {label: int(n) for label, n in zip(labels, counts, strict=True)},
         "mean_coordination": mean_coordination,
+        **target,
         "temperatures_K": temperatures.tolist(),
         "energy_eV": [float(library["energy"][0]), float(library["energy"][-1])],
         "energy_zero": library.attrs["energy_zero"],

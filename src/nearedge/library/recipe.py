@@ -10,7 +10,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from nearedge.errors import UsageError, did_you_mean
+from nearedge.errors import NearedgeError, UsageError, did_you_mean
+from nearedge.library.schema import LIBRARY_AXIS, library_axis
 
 # Engines name them like this; a site of any other edge would fail after all the dynamics.
 EDGES = ("K", "L1", "L2", "L3", "M1", "M2", "M3", "M4", "M5")
@@ -64,11 +65,12 @@ class CellRecipe(_Table):
 
 
 class FileRecipe(_Table):
-    """A file of structures that exists already: all of them, or some snapshots."""
+    """A file of structures that exists already: all or some snapshots, all or some absorbers."""
 
     path: str
     trajectory: str = Field(min_length=1)
     snapshots: tuple[int, ...] | None = _list(default=None, min_length=1)
+    sites: tuple[int, ...] | None = _list(default=None, min_length=1)
 
 
 class EngineRecipe(_Table):
@@ -92,16 +94,28 @@ class Recipe(_Table):
     Attributes
     ----------
     scheme
-        Name of a built-in label scheme, or the path of one relative to the recipe.
+        Name of a built-in label scheme, the path of one relative to the recipe, or its table.
+    window_eV
+        First and last energy of the library, relative to its zero.
     cells, files
         Where the structures come from; at least one of the two.
     """
 
     licence: str
-    scheme: str
+    scheme: str | dict[str, Any]
     engine: EngineRecipe
+    window_eV: tuple[float, float] = _list(default=(LIBRARY_AXIS.start_eV, LIBRARY_AXIS.stop_eV))
     cells: tuple[CellRecipe, ...] = _list(default=())
     files: tuple[FileRecipe, ...] = _list(default=())
+
+    @field_validator("window_eV")
+    @classmethod
+    def _is_a_window(cls, window_eV: tuple[float, float]) -> tuple[float, float]:
+        try:
+            library_axis(*window_eV)
+        except NearedgeError as error:
+            raise ValueError(str(error)) from error
+        return window_eV
 
     @model_validator(mode="after")
     def _has_structures(self) -> Recipe:

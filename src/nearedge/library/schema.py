@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nearedge.environments import LabelScheme
-from nearedge.errors import NearedgeError
+from nearedge.errors import NearedgeError, UsageError
 from nearedge.spectra import EnergyGrid
 
 if TYPE_CHECKING:
@@ -17,8 +18,33 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 
 LIBRARY_AXIS = EnergyGrid(-5.0, 25.0, 301)
-"""Energies of a library, relative to its zero: wide and fine enough to be shifted, broadened and
-normalised afterwards."""
+"""Energies of a library, relative to its zero, unless it brings its own: wide and fine enough to be
+shifted, broadened and normalised afterwards."""
+
+LIBRARY_STEP_EV = 0.1
+
+
+def library_axis(start_eV: float, stop_eV: float) -> EnergyGrid:
+    """Energies of a library with a window of its own, in steps of 0.1 eV or a little less.
+
+    Raises
+    ------
+    UsageError
+        If the window is empty or narrower than 1 eV.
+
+    Examples
+    --------
+    >>> library_axis(-10.0, 50.0)
+    EnergyGrid(start_eV=-10.0, stop_eV=50.0, points=601)
+    """
+    if not stop_eV - start_eV >= 1.0:
+        raise UsageError(
+            f"an energy window from {start_eV:g} to {stop_eV:g} eV: give at least 1 eV, the lower "
+            f"end first"
+        )
+    steps = math.ceil(round((stop_eV - start_eV) / LIBRARY_STEP_EV, 6))
+    return EnergyGrid(float(start_eV), float(stop_eV), steps + 1)
+
 
 # Names are stored once, as the attribute `labels` of an integer variable: a library of ten
 # million sites then needs bytes, not strings, for each of them.
@@ -39,7 +65,11 @@ SITE_VARIABLES: Mapping[str, str] = {
     "where the source does not tell it. The shift is kept in the spectrum.",
 }
 
-_REAL = ("intensity", "temperature_K", "core_level_shift_eV")
+TARGET = "target"
+"""Further variable of a library whose scheme has a continuous target, with the attributes
+``quantity`` and ``units``."""
+
+_REAL = (TARGET, "intensity", "temperature_K", "core_level_shift_eV")
 
 ATTRIBUTES = (
     "schema_version",
@@ -122,10 +152,13 @@ def check_library(library: xarray.Dataset, where: str) -> xarray.Dataset:
             raise _broken(
                 where, f"{variable!r} has dimensions {library[variable].dims}, not {expected}"
             )
+    has_target = {TARGET} if TARGET in library else set()
+    if has_target and library[TARGET].dims != ("site",):
+        raise _broken(where, f"{TARGET!r} has dimensions {library[TARGET].dims}, not ('site',)")
     energy_eV = library["energy"].values
     if len(energy_eV) < 2 or not np.all(np.diff(energy_eV) > 0):
         raise _broken(where, "the energies do not increase")
-    for variable in SITE_VARIABLES:
+    for variable in (*SITE_VARIABLES, *has_target):
         if library[variable].dtype.kind not in ("f" if variable in _REAL else "iu"):
             raise _broken(where, f"{variable!r} is of the kind {library[variable].dtype}")
     for variable in CODED:
@@ -138,6 +171,8 @@ def check_library(library: xarray.Dataset, where: str) -> xarray.Dataset:
         raise _broken(where, str(error)) from error
     if tuple(library["environment"].attrs["labels"]) != scheme.labels:
         raise _broken(where, "the labels of 'environment' are not those of its label scheme")
+    if bool(has_target) != (scheme.target is not None):
+        raise _broken(where, "its label scheme and its variables disagree about a target")
     return library
 
 
@@ -145,31 +180,42 @@ def _broken(where: str, problem: str) -> NearedgeError:
     return NearedgeError(f"{where}: not a nearedge library: {problem}; build or import it again")
 
 
-def site_dataset(columns: Mapping[str, Any], attributes: Mapping[str, Any]) -> xarray.Dataset:
+def site_dataset(
+    columns: Mapping[str, Any], attributes: Mapping[str, Any], axis: EnergyGrid = LIBRARY_AXIS
+) -> xarray.Dataset:
     """Assemble the dataset of a library from plain columns.
 
     Parameters
     ----------
     columns
-        One entry for each of `SITE_VARIABLES`: ``intensity`` (site, energy) on `LIBRARY_AXIS`,
-        the others (site,); the coded ones as names.
+        One entry for each of `SITE_VARIABLES`: ``intensity`` (site, energy) on `axis`, the others
+        (site,); the coded ones as names. And ``target`` where the scheme has one.
     attributes
         One entry for each of `ATTRIBUTES` but the version.
+    axis
+        Energies of the library.
     """
     import xarray
 
-    scheme_labels = LabelScheme.from_dict(attributes["label_scheme"]).labels
+    scheme = LabelScheme.from_dict(attributes["label_scheme"])
     variables = {}
     for name, description in SITE_VARIABLES.items():
         attrs: dict[str, Any] = {"description": description}
         values = columns[name]
         if name in CODED:
-            values, labels = coded(values, scheme_labels if name == "environment" else None)
+            values, labels = coded(values, scheme.labels if name == "environment" else None)
             attrs["labels"] = list(labels)
         kind = _KINDS.get(name, np.int32)
         dims = ("site", "energy") if name == "intensity" else ("site",)
         variables[name] = (dims, np.asarray(values, dtype=kind), attrs)
-    energy = ("energy", LIBRARY_AXIS.energy_eV, {"units": "eV"})
+    if scheme.target is not None:
+        attrs = {
+            "description": "what the regressor learns in place of the coordination number",
+            "quantity": scheme.target.quantity,
+            "units": scheme.target.unit,
+        }
+        variables[TARGET] = ("site", np.asarray(columns[TARGET], dtype=np.float32), attrs)
+    energy = ("energy", axis.energy_eV, {"units": "eV"})
     return xarray.Dataset(
         variables,
         coords={"energy": energy},

@@ -15,6 +15,9 @@ from nearedge.library.recipe import CellRecipe, FileRecipe, Recipe
 if TYPE_CHECKING:
     from ase import Atoms
 
+CHOSEN = "chosen_sites"
+"""Entry of a structure's ``info``: the absorbers that the recipe wants, where not all."""
+
 Progress = Callable[[str, int, int], None]
 """Called with (what is being done, done, in all)."""
 
@@ -78,6 +81,9 @@ def _structures_of_file(entry: FileRecipe, path: Path) -> list[Atoms]:
     for number, frame in enumerate(read_structures(path)):
         frame.info["trajectory_id"] = entry.trajectory
         frame.info.setdefault("snapshot_id", number)
+        frame.info.pop(CHOSEN, None)
+        if entry.sites is not None:
+            frame.info[CHOSEN] = entry.sites
         frames.append(_named(frame, path))
     if entry.snapshots is None:
         return frames

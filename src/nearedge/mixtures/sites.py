@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float, Int
 
-from nearedge.library.schema import names
+from nearedge.library.schema import TARGET, names
 from nearedge.mixtures.groups import GroupBy, site_groups
 from nearedge.spectra import EnergyGrid, resample
 
@@ -27,7 +27,7 @@ class Sites:
     environment
         (site,) positions in `labels`.
     coordination
-        (site,) coordination numbers.
+        (site,) coordination numbers, or the library's continuous target where it has one.
     labels
         Classes of the label scheme that occur in the library, in the scheme's order.
     group, group_by
@@ -62,7 +62,7 @@ def load_sites(library: xarray.Dataset, grid: EnergyGrid, group_by: GroupBy | No
     return Sites(
         intensity=intensity,
         environment=np.array([labels.index(name) for name in present]),
-        coordination=library["coordination"].values.astype(float),
+        coordination=library[TARGET if TARGET in library else "coordination"].values.astype(float),
         labels=labels,
         group=group,
         group_by=rule,

@@ -6,6 +6,7 @@ Only NumPy is imported here, like everything that prediction needs.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -15,6 +16,8 @@ from nearedge.models.ensemble import Ensemble
 from nearedge.models.expansion import KernelClassifier, KernelRegressor, pair_slopes
 from nearedge.models.kinds import Classifier, Regressor
 from nearedge.models.network import Parameters, outputs, softmax
+from nearedge.models.store import Model
+from nearedge.spectra import EnergyGrid, resample
 
 # Over a piece of the line on which no logit moves by more than the step, a probability is smooth
 # enough for this many Gauss-Legendre points to integrate it to rounding: its nearest pole lies a
@@ -140,6 +143,54 @@ def _of_networks(
     contribution = preprocessing.pull_back(np.mean(slopes, axis=0)) * change
     before, after = answers[:, :, output].mean(axis=0)
     return Attribution(contribution, float(after), float(before))
+
+
+def library_mean(model: Model) -> Float[np.ndarray, " feature"]:
+    """Mean spectrum of the library that a model was trained on, on the model's grid."""
+    reference = model.info["reference"]
+    return resample(
+        np.array(reference["energy_eV"], dtype=float),
+        np.array(reference["intensity"], dtype=float),
+        EnergyGrid(**model.info["grid"]),
+    )
+
+
+def deciding_ranges(
+    found: Attribution, energy_eV: Float[np.ndarray, " feature"], most: int = 5
+) -> list[dict[str, Any]]:
+    """Sum contributions over ranges of energy in which they have one sign.
+
+    Parameters
+    ----------
+    found
+        From `integrated_gradients`.
+    energy_eV
+        Of the features.
+    most
+        How many ranges to name; those that contribute most.
+
+    Returns
+    -------
+    list of dict
+        ``from_eV``, ``to_eV`` and ``contribution``, the largest first.
+
+    Examples
+    --------
+    >>> found = Attribution(np.array([0.1, 0.2, -0.4, 0.05]), 0.45, 0.5)
+    >>> deciding_ranges(found, np.arange(4.0), most=2)[0]
+    {'from_eV': 2.0, 'to_eV': 2.0, 'contribution': -0.4}
+    """
+    ends = np.flatnonzero(np.diff(np.sign(found.contribution)) != 0) + 1
+    starts, stops = np.append(0, ends), np.append(ends, energy_eV.size)
+    ranges = [
+        {
+            "from_eV": round(float(energy_eV[start]), 4),
+            "to_eV": round(float(energy_eV[stop - 1]), 4),
+            "contribution": round(float(found.contribution[start:stop].sum()), 5),
+        }
+        for start, stop in zip(starts, stops, strict=True)
+    ]
+    return sorted(ranges, key=lambda one: -abs(one["contribution"]))[:most]
 
 
 def _mean_slope(

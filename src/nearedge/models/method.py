@@ -55,6 +55,12 @@ class Method:
     augmentation: Augmentation | None = None
     pretraining: Pretraining | None = None
 
+    def within(self, window_eV: tuple[float, float]) -> Method:
+        """Return the same method on another energy window, with points as far apart."""
+        first, last = window_eV
+        points = max(2, round((last - first) / self.grid.step_eV) + 1)
+        return replace(self, grid=EnergyGrid(float(first), float(last), points))
+
     def change(
         self, intensity: Float[np.ndarray, "n energy"], seed: int, share: float | None = None
     ) -> Float[np.ndarray, "n energy"]:
@@ -64,13 +70,21 @@ class Method:
         used = self.augmentation if share is None else replace(self.augmentation, share=share)
         return used.apply(intensity, self.grid, seed)
 
+    @property
+    def near_edge_points(self) -> tuple[int, int]:
+        """First point of the near edge on the grid, and the one after its last.
+
+        The whole grid where the two do not meet.
+        """
+        low, high = self.near_edge_eV
+        first = round((low - self.grid.start_eV) / self.grid.step_eV)
+        stop = round((high - self.grid.start_eV) / self.grid.step_eV) + 1
+        first, stop = max(0, first), min(self.grid.points, stop)
+        return (first, stop) if stop - first > 1 else (0, self.grid.points)
+
     def near_edge(self, settings: KernelSettings) -> KernelSettings:
         """Settings with the near edge as their window."""
-        low, high = self.near_edge_eV
-        step = self.grid.step_eV
-        first = max(0, round((low - self.grid.start_eV) / step))
-        stop = min(self.grid.points, round((high - self.grid.start_eV) / step) + 1)
-        return replace(settings, window=(first, stop))
+        return replace(settings, window=self.near_edge_points)
 
 
 DEFAULT = Method(
@@ -113,6 +127,8 @@ def fit_regressor(
 ) -> KernelRegressor:
     """Fit the regressor of a method to single sites and mixtures of them.
 
+    It learns how many sites a spectrum averages, too, for the width of its intervals.
+
     Parameters
     ----------
     method, sites, index
@@ -124,7 +140,9 @@ def fit_regressor(
     """
     method, sites, index, weight = _with_pretraining(method, sites, index)
     mixtures = _samples(method, sites, index, seed, effort)
-    return KernelRegressor(_fit_mixed(method, mixtures, mixtures.target[:, None], weight))
+    sites_in_log = np.log((mixtures.members >= 0).sum(axis=1))
+    target = np.stack([mixtures.target, sites_in_log], axis=1)
+    return KernelRegressor(_fit_mixed(method, mixtures, target, weight))
 
 
 def fit_composition(

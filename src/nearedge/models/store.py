@@ -27,7 +27,7 @@ _NUMBERS, _DESCRIPTION, _CARD = "model.safetensors", "model.json", "card.md"
 _KINDS = {"classifier": Classifier, "regressor": Regressor, "composition": Classifier}
 # Models of earlier versions lack these, and read as well.
 _OPTIONAL = {"composition"}
-_CALIBRATION, _TRAINING = "calibration", "training"
+_CALIBRATION, _SITES, _TRAINING = "calibration", "sites", "training"
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +60,8 @@ class Model:
         Gives the fraction of sites in each environment; None in a model without.
     calibration
         What `nearedge.uncertainty` makes statements of coverage from; None in a model without.
+    sites
+        Sites of the library that `nearedge.models.nearest` compares with; None in a model without.
     training
         The sites it was trained on, see `nearedge.models.pretraining`; None in a model without.
     """
@@ -69,6 +71,7 @@ class Model:
     info: dict[str, Any]
     composition: Classifier | None = None
     calibration: Attachment | None = None
+    sites: Attachment | None = None
     training: Attachment | None = None
 
 
@@ -78,6 +81,7 @@ def save_model(
     info: Mapping[str, Any],
     card: str,
     calibration: Attachment | None = None,
+    sites: Attachment | None = None,
     training: Attachment | None = None,
 ) -> None:
     """Write a model folder, whole or not at all.
@@ -97,6 +101,8 @@ def save_model(
         Text of `card.md`.
     calibration
         What belongs to the model for stating its uncertainty.
+    sites
+        The sites that it was trained on, from `nearedge.models.known_sites`.
     training
         The sites it was trained on, for others to continue from.
 
@@ -128,7 +134,8 @@ def save_model(
     for kind, model in models.items():
         tensors |= {f"{kind}.{name}": value for name, value in tensors_of(model).items()}
     attached: dict[str, Any] = {}
-    for part, attachment in ((_CALIBRATION, calibration), (_TRAINING, training)):
+    parts = ((_CALIBRATION, calibration), (_SITES, sites), (_TRAINING, training))
+    for part, attachment in parts:
         if attachment is not None:
             tensors |= {
                 f"{part}.{name}": np.ascontiguousarray(value)
@@ -231,6 +238,7 @@ def load_model(folder: str | os.PathLike[str]) -> Model:
             if kind in description or kind not in _OPTIONAL
         }
         calibration = _attachment(_CALIBRATION, description, tensors)
+        sites = _attachment(_SITES, description, tensors)
         training = _attachment(_TRAINING, description, tensors)
     except (SafetensorError, KeyError, TypeError, ValueError, UsageError) as error:
         raise NearedgeError(f"the model {path} is damaged: {error}; train again") from None
@@ -240,6 +248,7 @@ def load_model(folder: str | os.PathLike[str]) -> Model:
         description["info"],
         parts.get("composition"),
         calibration,
+        sites,
         training,
     )
 

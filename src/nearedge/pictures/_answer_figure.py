@@ -41,7 +41,7 @@ def figure_answer(shown: Portrait) -> Figure:
 
     From the top: the number; the spectrum over the library's bands of the probable classes; the
     energies that decided; the probabilities of all classes; the coordination number on its scale;
-    the message.
+    the nearest sites of the library; the message.
 
     Parameters
     ----------
@@ -54,14 +54,18 @@ def figure_answer(shown: Portrait) -> Figure:
         85 mm wide.
     """
     message = wrap(shown.warning, _CHARACTERS)
+    nearest = [line for site in shown.nearest for line in _indented(site)]
     bars = len(shown.probabilities)
     spectrum_mm = _SPECTRUM_mm if shown.intensity is not None else 0.0
     decided_mm = _DECIDED_mm + 6.0 if shown.contribution is not None else 0.0
     axis_mm = 11.0 if shown.intensity is not None else 0.0
     bars_mm = bars * _BAR_mm + 6.0 if bars else 0.0
     number_mm = 17.5 if shown.coordination is not None else 0.0
+    nearest_mm = (len(nearest) + 1) * _LINE_mm + 2.0 if nearest else 0.0
     text_mm = len(message) * _LINE_mm + 3.0
-    height = _HEAD_mm + spectrum_mm + decided_mm + axis_mm + bars_mm + number_mm + text_mm
+    height = (
+        _HEAD_mm + spectrum_mm + decided_mm + axis_mm + bars_mm + number_mm + nearest_mm + text_mm
+    )
     figure = new_figure(SINGLE_COLUMN_mm, height)
     _head(figure, shown, height)
     top = _HEAD_mm
@@ -83,16 +87,32 @@ def figure_answer(shown: Portrait) -> Figure:
     if shown.coordination is not None:
         _number(add_axes(figure, 22.0, top + 4.0, 58.0, 4.0), shown)
         top += number_mm
-    for row, line in enumerate(message):
+    if nearest:
+        _lines(figure, [shown.nearest_label], top, INK, TEXT_pt)
+        _lines(figure, nearest, top + _LINE_mm + 0.4, INK)
+        top += nearest_mm
+    _lines(figure, message, top, INK if shown.status == "ok" else WARNING)
+    return figure
+
+
+def _indented(site: str) -> list[str]:
+    head, around = site.split("\n")
+    return [*wrap(head, _CHARACTERS), *(f"      {line}" for line in wrap(around, _CHARACTERS - 6))]
+
+
+def _lines(
+    figure: Figure, lines: list[str], top_mm: float, colour: str, size_pt: float = SMALL_pt
+) -> None:
+    height_mm = figure.get_figheight() * 25.4
+    for row, line in enumerate(lines):
         figure.text(
             2.5 / SINGLE_COLUMN_mm,
-            1 - (top + row * _LINE_mm) / height,
+            1 - (top_mm + row * _LINE_mm) / height_mm,
             line,
             va="top",
-            fontsize=SMALL_pt,
-            color=INK if shown.status == "ok" else WARNING,
+            fontsize=size_pt,
+            color=colour,
         )
-    return figure
 
 
 def _head(figure: Figure, shown: Portrait, height: float) -> None:

@@ -16,7 +16,8 @@ def answer_page(shown: Portrait) -> str:
     """Return a page with all that `figure_answer` draws; values appear under the pointer."""
     title, *lines = shown.number
     figure = None if shown.intensity is None else _figure(shown)
-    return page(title, lines, shown.title, shown.warning, figure)
+    below = [shown.nearest_label, *shown.nearest] if shown.nearest else []
+    return page(title, lines, shown.title, shown.warning, figure, below)
 
 
 def _figure(shown: Portrait):

@@ -13,6 +13,8 @@ _STYLE = """
 body { font: 15px/1.45 system-ui, "DejaVu Sans", sans-serif; color: #222; background: #fff;
        max-width: 60em; margin: 1.5em auto; padding: 0 1em; }
 h1 { font-size: 1.5em; margin: 0; }
+h2 { font-size: 1em; margin: 1em 0 0.2em; }
+ul { margin: 0; padding-left: 1.2em; }
 p { margin: 0.2em 0; }
 .faint { color: #666; overflow-wrap: anywhere; }
 .warning { border-left: 4px solid #d55e00; padding-left: 0.7em; margin: 0.8em 0; }
@@ -20,8 +22,15 @@ p { margin: 0.2em 0; }
 """
 
 
-def page(title: str, lines: Sequence[str], name: str, warning: str, figure: Figure | None) -> str:
-    """Return a page: title, lines below it, name of the data, warning, figure.
+def page(
+    title: str,
+    lines: Sequence[str],
+    name: str,
+    warning: str,
+    figure: Figure | None,
+    below: Sequence[str] = (),
+) -> str:
+    """Return a page: title, lines below it, name of the data, warning, figure, a headed list.
 
     Examples
     --------
@@ -42,6 +51,10 @@ def page(title: str, lines: Sequence[str], name: str, warning: str, figure: Figu
                 config={"displaylogo": False, "responsive": True},
             )
         )
+    if below:
+        head, *entries = below
+        items = "".join(f"<li>{escape(entry).replace(chr(10), '<br>')}</li>" for entry in entries)
+        body.append(f"<h2>{escape(head)}</h2>\n<ul>{items}</ul>")
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">'

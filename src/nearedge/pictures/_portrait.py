@@ -10,14 +10,17 @@ from jaxtyping import Float
 
 from nearedge.data import embedded_library
 from nearedge.models import Model, unit_mean
-from nearedge.models.attribution import Attribution, integrated_gradients
+from nearedge.models.attribution import Attribution, integrated_gradients, library_mean
 from nearedge.models.bands import class_bands
+from nearedge.models.nearest import nearest_sites
 from nearedge.series import Record
 from nearedge.series.summary import composition_of
-from nearedge.spectra import EnergyGrid, resample
+from nearedge.spectra import EnergyGrid
 
 # Bands of more classes than this hide one another.
 _MOST_BANDS = 2
+# Of a site's neighbours so many are written out.
+_MOST_NEIGHBOURS = 6
 # A class less probable than this is not shown as a band.
 _PROBABLE = 0.1
 
@@ -57,6 +60,9 @@ class Portrait:
         Fraction of each environment in a sample, with the ends of its interval; may be empty.
     shift_eV
         What was added to the measured energies.
+    nearest
+        Two lines for each of the library's sites that the spectrum is nearest to; none for a model
+        without its sites.
     """
 
     title: str
@@ -79,6 +85,7 @@ class Portrait:
     interval_coverage: float | None
     fractions: dict[str, tuple[float, float, float]]
     shift_eV: float | None
+    nearest: tuple[str, ...]
 
     @property
     def number(self) -> tuple[str, ...]:
@@ -106,6 +113,11 @@ class Portrait:
         return "Energy relative to the library's zero (eV)"
 
     @property
+    def nearest_label(self) -> str:
+        """What the lines of `nearest` begin with."""
+        return "Nearest sites of the library; a distance of 1 is usual"
+
+    @property
     def contribution_label(self) -> str:
         """What the contributions are."""
         return f"Probability of {self.explained} gained over the library's mean (per eV)"
@@ -125,13 +137,7 @@ def portrait(record: Record, model: Model) -> Portrait:
     (('No answer',), 'a.xdi: the file is empty')
     """
     answer, info = record.prediction, model.info
-    grid = EnergyGrid(**info["grid"])
-    reference = info["reference"]
-    mean = resample(
-        np.array(reference["energy_eV"], dtype=float),
-        np.array(reference["intensity"], dtype=float),
-        grid,
-    )
+    grid, mean = EnergyGrid(**info["grid"]), library_mean(model)
     labels = tuple(str(label) for label in model.classifier.classes)
     environment, coordination = answer.environment or {}, answer.coordination or {}
     answered = answer.status == "ok" and record.intensity is not None
@@ -167,6 +173,23 @@ def portrait(record: Record, model: Model) -> Portrait:
         interval_coverage=coordination.get("coverage"),
         fractions=composition_of(answer),
         shift_eV=(answer.alignment or {}).get("shift_eV"),
+        nearest=() if spectrum is None else _nearest(model, spectrum),
+    )
+
+
+def _nearest(model: Model, spectrum: Float[np.ndarray, " grid"]) -> tuple[str, ...]:
+    """The nearest sites in words; of many neighbours the nearest ones."""
+    found = nearest_sites(model, spectrum[None])
+    return tuple(_in_words(site) for site in (found or [[]])[0])
+
+
+def _in_words(site: dict[str, Any]) -> str:
+    around = [f"{one['element']} {one['distance_A']:.2f}" for one in site["neighbours"]]
+    near = ", ".join(around[:_MOST_NEIGHBOURS])
+    more = " and more" if len(around) > _MOST_NEIGHBOURS else ""
+    return (
+        f"{site['distance']:.1f}: {site['environment']}, {site['element']} {site['atom']} of "
+        f"{site['structure']}\nin Å: {near or 'no neighbour within the cutoff'}{more}"
     )
 
 

@@ -28,6 +28,7 @@ from nearedge.studies.style import (
 
 _LEFT_mm, _WIDE_mm = 13.0, 138.0
 _TOP_mm, _GAP_mm = 13.0, 8.0
+_STRIP_mm = 11.0
 _BLUE = "#0072b2"
 # Single spectra are worth a dot up to this many.
 _MOST_DOTS = 150
@@ -54,7 +55,10 @@ def figure_series(trend: Trend, model: Model) -> Figure:
 
 
 def _figure_trend(trend: Trend, model: Model) -> Figure:
-    heights = {"heat": 48.0, "number": 34.0, "shares": 40.0}
+    # Bands of several environments in one frame hide one another.
+    banded = np.isfinite(trend.shares_low).any()
+    strips = len(model.classifier.classes) * _STRIP_mm
+    heights = {"heat": 48.0, "number": 34.0, "shares": strips if banded else 40.0}
     if np.isfinite(trend.voltage_V).any():
         heights["voltage"] = 20.0
     height = _TOP_mm + sum(heights.values()) + _GAP_mm * (len(heights) - 1) + 11.0
@@ -70,6 +74,8 @@ def _figure_trend(trend: Trend, model: Model) -> Figure:
             axes, trend, model
         )
         panel_letter(axes, letter)
+        if part == "shares" and banded:
+            axes = _strips(figure, axes, top, trend, model)
         if part == "heat":
             bar = add_axes(figure, _LEFT_mm + _WIDE_mm + 3.0, top, 2.5, part_mm)
             _colour_bar(figure, axes.collections[0], bar, "Intensity / mean")
@@ -180,15 +186,41 @@ def _number(axes: Axes, trend: Trend, model: Model) -> None:
     axes.set_title(title)
 
 
+def _strips(figure: Figure, frame: Axes, top_mm: float, trend: Trend, model: Model) -> Axes:
+    """Replace the frame of the fractions by one strip for each; returns the lowest."""
+    labels = tuple(str(label) for label in model.classifier.classes)
+    colours = environment_colours(labels)
+    frame.set_axis_off()
+    for line in list(frame.lines):
+        line.remove()
+    for place, label in enumerate(labels):
+        axes = add_axes(
+            figure, _LEFT_mm, top_mm + place * _STRIP_mm + 1.0, _WIDE_mm, _STRIP_mm - 1.8
+        )
+        low, high = trend.shares_low[:, place], trend.shares_high[:, place]
+        axes.fill_between(trend.along, low, high, color=colours[label], alpha=0.25, linewidth=0)
+        axes.plot(trend.along, trend.shares[:, place], color=colours[label], linewidth=1.0)
+        axes.set(xlim=frame.get_xlim(), ylim=(0, 1), yticks=[0, 0.5])
+        axes.tick_params(labelbottom=False)
+        axes.annotate(
+            label,
+            (1, 0.5),
+            (4, 0),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            va="center",
+            color=colours[label],
+            annotation_clip=False,
+        )
+    return axes
+
+
 def _shares(axes: Axes, trend: Trend, model: Model) -> None:
     labels = tuple(str(label) for label in model.classifier.classes)
     colours = environment_colours(labels)
     ends = []
     for column, label in enumerate(labels):
         values = trend.shares[:, column]
-        low, high = trend.shares_low[:, column], trend.shares_high[:, column]
-        if np.isfinite(low).any():
-            axes.fill_between(trend.along, low, high, color=colours[label], alpha=0.18, linewidth=0)
         axes.plot(trend.along, values, color=colours[label], linewidth=1.0)
         known = values[np.isfinite(values)]
         if len(known):
@@ -200,7 +232,8 @@ def _shares(axes: Axes, trend: Trend, model: Model) -> None:
     else:
         axes.set_ylabel("Probability")
         axes.set_title("Mean probability of each environment, were the sample of one kind")
-    label_ends(axes, ends)
+    if not np.isfinite(trend.shares_low).any():
+        label_ends(axes, ends)
 
 
 def _voltage(axes: Axes, trend: Trend, model: Model) -> None:

@@ -131,7 +131,7 @@ def _shares(figure, row: int, trend: Trend, model: Model) -> None:
     labels = tuple(str(label) for label in model.classifier.classes)
     for column, (label, colour) in enumerate(environment_colours(labels).items()):
         low, high = trend.shares_low[:, column], trend.shares_high[:, column]
-        _band(figure, row, trend.along, low, high, colour)
+        _band(figure, row, trend.along, low, high, colour, opacity=0.07)
         line = {"color": colour, "width": 2}
         figure.add_trace(
             go.Scatter(x=trend.along, y=trend.shares[:, column], line=line, name=label),
@@ -178,7 +178,15 @@ def _bar(title: str, figure, row: int) -> dict:
     }
 
 
-def _band(figure, row: int, x: np.ndarray, low: np.ndarray, high: np.ndarray, colour: str) -> None:
+def _band(
+    figure,
+    row: int,
+    x: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
+    colour: str,
+    opacity: float = 0.2,
+) -> None:
     import plotly.graph_objects as go
 
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
@@ -192,7 +200,7 @@ def _band(figure, row: int, x: np.ndarray, low: np.ndarray, high: np.ndarray, co
                 x=np.concatenate([x[stretch], x[stretch][::-1]]),
                 y=np.concatenate([high[stretch], low[stretch][::-1]]),
                 fill="toself",
-                fillcolor=f"rgba({red},{green},{blue},0.2)",
+                fillcolor=f"rgba({red},{green},{blue},{opacity})",
                 line={"width": 0},
                 mode="lines",
                 hoverinfo="skip",

@@ -28,6 +28,8 @@ from nearedge.spectra import Spectrum
 # are read by the workers, so many at a time.
 _LARGE_BYTES = 4 * 10**6
 _FILES_AT_ONCE = 25
+# Nobody reads why each of so many spectra is answered as it is.
+_MANY_SPECTRA = 100
 # Worker processes take a second to start; below so many files or so many bytes they save none.
 _FILES_WORTH_WORKERS = 150
 _BYTES_WORTH_WORKERS = 20 * 10**6
@@ -45,11 +47,14 @@ class Options:
         Further arguments of `nearedge.predict.predict`.
     one_instrument
         Whether all measured spectra share one shift of the energy axis.
+    why
+        Whether to tell why of the spectra of files that hold at most 100.
     """
 
     reading: Mapping[str, Any] = field(default_factory=dict)
     predicting: Mapping[str, Any] = field(default_factory=dict)
     one_instrument: bool = False
+    why: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,7 @@ def predict_series(
     options: Options | None = None,
     results: Results | None = None,
     progress: Callable[[str, int, int], None] | None = None,
+    workers: int | None = None,
 ) -> Generator[list[Record], None, None]:
     """Predict every spectrum of many files, in order, as they come.
 
@@ -103,6 +109,8 @@ def predict_series(
         it is yielded.
     progress
         Called with (what, done, in all).
+    workers
+        Processes to run; all cores if there is enough to do, unless given.
 
     Yields
     ------
@@ -127,7 +135,8 @@ def predict_series(
     worth = waiting >= _FILES_WORTH_WORKERS or (
         waiting and sum(size for size, _ in stamps) >= _BYTES_WORTH_WORKERS
     )
-    workers = cores() if worth else 1
+    if workers is None:
+        workers = cores() if worth else 1
     shifts = Shifts(loaded, options.reading, options.predicting, results)
     if options.one_instrument:
         shifts.find_common(files)
@@ -200,7 +209,7 @@ def _in_order(
                 break
             future = None
             if executor is not None and not isinstance(step, _Replay):
-                future = executor.submit(predict_step, step, model, options, shifts.table)
+                future = executor.submit(_in_worker, step, model, options, shifts.table)
             ahead.append((step, future))
             running += 1
         if not ahead:
@@ -234,10 +243,20 @@ def _read_back(results: Results, path: str) -> Iterator[list[Record]]:
         yield block
 
 
+def _in_worker(
+    step: _Step, model: str, options: Options, shifts: Mapping[str | None, Any]
+) -> list[Record]:
+    """Predict in a process that has one core: more threads would only wait for each other."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        return predict_step(step, model, options, shifts)
+
+
 def predict_step(
     step: _Step, model: str, options: Options, shifts: Mapping[str | None, Any]
 ) -> list[Record]:
-    """Predict some spectra, read before or here; what a worker process does."""
+    """Predict some spectra, read before or here."""
     if isinstance(step, Piece):
         pieces = [step]
     elif isinstance(step, _Files):
@@ -254,6 +273,8 @@ def predict_step(
         changed = stamp(piece.path)
         shift = shifts.get(piece.path, shifts.get(None))
         arguments = dict(options.predicting) | ({} if shift is None else {"shift_eV": shift})
+        if options.why and 0 < piece.count <= _MANY_SPECTRA:
+            arguments["why"] = True
         spectra = [one for one in piece.items if isinstance(one, Spectrum)]
         answers = iter(_predict(spectra, loaded, arguments))
         for index, one in enumerate(piece.items, start=piece.first):

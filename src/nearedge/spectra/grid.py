@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from nearedge.errors import NearedgeError
 from nearedge.spectra.axis import check_axis
@@ -122,23 +122,50 @@ def resample(
     # A box this narrow is a point, and its mean a difference of nearly equal numbers.
     point = half < 1e-3 * grid.step_eV
     half = np.where(point, 1e-3 * grid.step_eV, half)
-    value, _ = _value_and_integral(energy_eV, spectra, centre)
-    _, below = _value_and_integral(energy_eV, spectra, centre - half)
-    _, above = _value_and_integral(energy_eV, spectra, centre + half)
-    return np.where(point, value, (above - below) / (2 * half))
+    at_eV = np.concatenate([centre - half, centre + half])
+    ends = _integral(energy_eV, spectra, at_eV)
+    sampled = (ends[..., grid.points :] - ends[..., : grid.points]) / (2 * half)
+    if point.any():
+        sampled[..., point] = _value(energy_eV, spectra, centre[point])
+    return sampled
 
 
-def _value_and_integral(
+def _value(
     energy_eV: Float[np.ndarray, " energy"],
     intensity: Float[np.ndarray, "*batch energy"],
     at_eV: Float[np.ndarray, " at"],
-) -> tuple[Float[np.ndarray, "*batch at"], Float[np.ndarray, "*batch at"]]:
-    """Value of the piecewise linear spectrum, and its integral from the first energy."""
+) -> Float[np.ndarray, "*batch at"]:
+    """Value of the piecewise linear spectrum."""
+    left, offset = _place(energy_eV, at_eV)
+    part = offset / np.diff(energy_eV)[left]
+    return intensity[..., left] * (1 - part) + intensity[..., left + 1] * part
+
+
+def _integral(
+    energy_eV: Float[np.ndarray, " energy"],
+    intensity: Float[np.ndarray, "*batch energy"],
+    at_eV: Float[np.ndarray, " at"],
+) -> Float[np.ndarray, "*batch at"]:
+    """Integral of the piecewise linear spectrum from the first energy."""
+    left, offset = _place(energy_eV, at_eV)
     steps = np.diff(energy_eV)
-    areas = 0.5 * (intensity[..., 1:] + intensity[..., :-1]) * steps
-    integral = np.concatenate([np.zeros_like(areas[..., :1]), np.cumsum(areas, axis=-1)], axis=-1)
-    left = np.clip(np.searchsorted(energy_eV, at_eV, side="right") - 1, 0, len(steps) - 1)
-    offset = at_eV - energy_eV[left]
-    slope = (intensity[..., left + 1] - intensity[..., left]) / steps[left]
-    value = intensity[..., left] + slope * offset
-    return value, integral[..., left] + (intensity[..., left] + 0.5 * slope * offset) * offset
+    integral = np.zeros_like(intensity)
+    areas = intensity[..., 1:] + intensity[..., :-1]
+    areas *= 0.5 * steps
+    np.cumsum(areas, axis=-1, out=integral[..., 1:])
+    # Between two points the integral of a line: the value at the left, and half the rise.
+    rise = 0.5 * offset**2 / steps[left]
+    return (
+        integral[..., left]
+        + intensity[..., left] * (offset - rise)
+        + intensity[..., left + 1] * rise
+    )
+
+
+def _place(
+    energy_eV: Float[np.ndarray, " energy"], at_eV: Float[np.ndarray, " at"]
+) -> tuple[Int[np.ndarray, " at"], Float[np.ndarray, " at"]]:
+    """Point to the left of each energy, and the distance from it."""
+    left = np.searchsorted(energy_eV, at_eV, side="right") - 1
+    left = np.clip(left, 0, energy_eV.size - 2)
+    return left, at_eV - energy_eV[left]

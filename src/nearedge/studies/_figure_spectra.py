@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from nearedge.errors import NearedgeError
 from nearedge.spectra.grid import PAPER_GRID, EnergyGrid, resample
-from nearedge.studies.atoms import Cluster, draw_cluster, draw_element_key
+from nearedge.studies.atoms import Cluster, draw_cluster, draw_element_key, reach_A
 from nearedge.studies.style import (
     FAINT,
     SINGLE_COLUMN_mm,
@@ -145,6 +145,7 @@ def figure_spectra(spectra: SiteSpectra) -> Figure:
     )
     colours = environment_colours(spectra.labels)
     highest = _highest(spectra, typical)
+    half_width_A = max(map(reach_A, spectra.clusters.values()), default=0.0)
     for row, label in enumerate(spectra.labels):
         top = _TOP_mm + row * _PANEL_mm
         axes = add_axes(figure, 7.0, top, 54.0, _PANEL_mm - 2.0)
@@ -169,7 +170,7 @@ def figure_spectra(spectra: SiteSpectra) -> Figure:
         _draw_environment(axes, spectra, row, typical.get(label), colours[label])
         if label in spectra.clusters:
             picture = add_axes(figure, 62.0, top - 0.5, _PANEL_mm - 1.0, _PANEL_mm - 1.0)
-            draw_cluster(picture, spectra.clusters[label])
+            draw_cluster(picture, spectra.clusters[label], half_width_A)
     if spectra.clusters:
         absorber = next(iter(spectra.clusters.values())).symbols[0]
         elements = {s for cluster in spectra.clusters.values() for s in cluster.symbols}

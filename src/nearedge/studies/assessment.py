@@ -64,6 +64,7 @@ def assess(
     group_by: GroupBy | None = None,
     folds: int | None = None,
     seed: int = 0,
+    windows: Sequence[tuple[float, float]] = (),
     out: str | os.PathLike[str] | None = None,
     executor: Executor | None = None,
     progress: Callable[[str, int, int], None] | None = None,
@@ -85,6 +86,9 @@ def assess(
         Number of folds, by default 5 or the number of groups if that is less.
     seed
         Of the folds, the mixtures and the training.
+    windows
+        First and last energy in eV that the method looks at, instead of its own; of several, which
+        are compared on the same folds, the first is reported in full.
     out
         Folder for ``assessment.json``, the figures and ``report.html``; None for none.
     executor
@@ -97,20 +101,27 @@ def assess(
     dict
         ``classifier.held_out``, ``regressor.held_out``, ``composition.held_out``, the first two
         again for spectra changed as in training (``broadened_and_noisy``), ``coverage_kind``,
-        ``audit``, ``group_by``, ``folds``, ``sites``, ``classes`` and ``seed``; continued from a
+        ``audit``, ``group_by``, ``folds``, ``sites``, ``classes``, ``window_eV`` and ``seed``;
+        ``windows`` with the main figures of each where several are compared; continued from a
         pretrained model also ``pretraining``: its engine and library, and the ``alignment`` found
         in every fold.
     """
     library = open_library(library_path).load()
-    assessment = assess_library(
-        library,
-        method=DEFAULT if pretrained is None else continuing(pretrained),
-        group_by=group_by,
-        folds=folds,
-        seed=seed,
-        executor=executor,
-        progress=progress,
-    )
+    assessments = [
+        assess_library(
+            library,
+            method_for(library, window, pretrained),
+            group_by=group_by,
+            folds=folds,
+            seed=seed,
+            executor=executor,
+            progress=progress,
+        )
+        for window in (windows or [None])
+    ]
+    assessment = assessments[0]
+    if len(assessments) > 1:
+        assessment.figures["windows"] = [_main_figures(other.figures) for other in assessments]
     if out is not None:
         from nearedge.studies.assessment_report import write_assessment
 
@@ -139,15 +150,15 @@ class Assessment:
 
 def assess_library(
     library: xarray.Dataset,
+    method: Method,
     *,
-    method: Method = DEFAULT,
     group_by: GroupBy | None = None,
     folds: int | None = None,
     seed: int = 0,
     executor: Executor | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Assessment:
-    """Do what `assess` does for a library that is open already."""
+    """Do what `assess` does for a library that is open already and one method."""
     sites = load_sites(library, method.grid, group_by)
     if method.pretraining is not None:
         sites = method.pretraining.widen(sites)
@@ -164,7 +175,8 @@ def assess_library(
     classifiers: list[ClassifierAnswers] = []
     regressors: list[RegressorAnswers] = []
     parts = [Split(sites, *rows, seed + fold) for fold, rows in enumerate(splits)]
-    questions = [question for split in parts for question in classical_questions(split)]
+    _, near_edge = method.near_edge_points
+    questions = [question for split in parts for question in classical_questions(split, near_edge)]
     classical = ask(
         questions,
         executor,
@@ -212,6 +224,7 @@ def assess_library(
         "classes": {
             label: int(np.sum(sites.environment == code)) for code, label in enumerate(sites.labels)
         },
+        "window_eV": [method.grid.start_eV, method.grid.stop_eV],
         "seed": seed,
     }
     if method.pretraining is not None:
@@ -221,6 +234,43 @@ def assess_library(
             ]
         }
     return Assessment(figures, known, trust)
+
+
+def method_for(
+    library: xarray.Dataset,
+    window_eV: tuple[float, float] | None = None,
+    pretrained: str | None = None,
+) -> Method:
+    """Return nearedge's method for a library.
+
+    Parameters
+    ----------
+    library
+        Must cover the energies that the method looks at.
+    window_eV
+        First and last of them; the method's own if not given.
+    pretrained
+        Folder of a model to continue from, or ``"default"``.
+
+    Raises
+    ------
+    UsageError
+        If the library does not cover the window.
+    NearedgeError
+        If the pretrained model cannot be used.
+    """
+    method = DEFAULT if pretrained is None else continuing(pretrained)
+    if window_eV is not None:
+        method = method.within(window_eV)
+    first, last = (float(library["energy"][end]) for end in (0, -1))
+    slack = method.grid.step_eV / 2
+    if method.grid.start_eV < first - slack or method.grid.stop_eV > last + slack:
+        raise UsageError(
+            f"the library has energies from {first:g} to {last:g} eV, the method looks at "
+            f"{method.grid.start_eV:g} to {method.grid.stop_eV:g} eV; give a --window within the "
+            f"library's"
+        )
+    return method
 
 
 def evaluate(model: str, library_path: str | os.PathLike[str], seed: int = 0) -> dict[str, Any]:
@@ -301,6 +351,17 @@ def _fraction_errors(composition: Classifier, split: Split) -> dict[str, float]:
     return {
         name: float(np.sqrt(np.mean((fractions - true) ** 2)))
         for name, fractions in answers.items()
+    }
+
+
+def _main_figures(figures: dict[str, Any]) -> dict[str, Any]:
+    """What windows are compared by."""
+    classifier, regressor = figures["classifier"]["held_out"], figures["regressor"]["held_out"]
+    return {
+        "window_eV": figures["window_eV"],
+        **{key: classifier[key] for key in ("sites_test", "macro_f1", "coverage", "mean_set_size")},
+        **{key: regressor[key] for key in ("mse_test", "r2_test", "interval_coverage")},
+        "abstained": classifier["abstained"],
     }
 
 

@@ -22,6 +22,8 @@ _SHADES = 7
 _DIRECTIONS = 400
 _RIM_pt = 0.4
 _ABSORBER_RIM_pt = 1.2
+# Of a picture's half width over the farthest atom: room for its rim.
+_MARGIN = 1.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +89,22 @@ def cluster_around(structure: Atoms, atom_index: int, cutoff_A: float = 2.6) -> 
     )
 
 
-def draw_cluster(axes: Axes, cluster: Cluster, half_width_A: float = 3.0) -> None:
+def reach_A(cluster: Cluster) -> float:
+    """Half the width in ångström that a picture of a cluster needs, whatever the view.
+
+    Examples
+    --------
+    >>> one = Cluster(("O", "Li"), np.array([[0.0, 0.0, 0.0], [2.5, 0.0, 0.0]]))
+    >>> round(reach_A(one), 1)
+    3.2
+    """
+    distances = np.linalg.norm(cluster.positions_A, axis=1)[_bonded(cluster)]
+    symbols = np.array(cluster.symbols)[_bonded(cluster)]
+    ends = [d + _radius_A(symbol) for d, symbol in zip(distances, symbols.tolist(), strict=True)]
+    return _MARGIN * max(ends)
+
+
+def draw_cluster(axes: Axes, cluster: Cluster, half_width_A: float) -> None:
     """Draw a cluster into axes: shaded balls, nearer ones in front, with bonds to the absorber.
 
     The absorber has a thick rim. The direction of view is the one in which the atoms hide each
@@ -101,7 +118,8 @@ def draw_cluster(axes: Axes, cluster: Cluster, half_width_A: float = 3.0) -> Non
     cluster
         The atoms.
     half_width_A
-        Half the width of the picture in ångström; the same in all pictures makes them comparable.
+        Half the width of the picture in ångström, at least `reach_A`; the same in all pictures
+        makes them comparable.
     """
     axes.set_axis_off()
     axes.set_aspect("equal")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nearedge.environments import LabelScheme, neighbours_by_gap
 from nearedge.mixtures import Sites
 from nearedge.models.network import softmax
 from nearedge.spectra import PAPER_GRID
@@ -177,15 +178,12 @@ def _spectra(study: Study) -> Figure:
     energy_eV = library["energy"].values.astype(float)
     intensity = library["intensity"].values.astype(float)
     environment = library["environment"].values.astype(int)
-    cutoff_A = library.attrs["label_scheme"]["neighbours"]["cutoff_A"]
-    clusters = {
-        label: cluster_around(
-            study.structures[int(library["structure_id"][site])],
-            int(library["atom_index"][site]),
-            cutoff_A,
-        )
-        for label, site in typical_sites(energy_eV, intensity, environment, labels).items()
-    }
+    scheme = LabelScheme.from_dict(library.attrs["label_scheme"])
+    clusters = {}
+    for label, site in typical_sites(energy_eV, intensity, environment, labels).items():
+        structure = study.structures[int(library["structure_id"][site])]
+        atom = int(library["atom_index"][site])
+        clusters[label] = cluster_around(structure, atom, _reach_A(scheme, structure, atom))
     return figure_spectra(
         SiteSpectra(
             energy_eV,
@@ -197,6 +195,13 @@ def _spectra(study: Study) -> Figure:
             library.attrs["energy_zero"],
         )
     )
+
+
+def _reach_A(scheme: LabelScheme, structure: Atoms, atom: int) -> float:
+    """How far from an absorber its neighbours are looked for."""
+    if scheme.cutoffs_A is not None:
+        return max(scheme.cutoffs_A.values())
+    return float(neighbours_by_gap(structure, np.array([atom]), scheme.neighbours).distance_A.max())
 
 
 def _networks(study: Study) -> Figure:

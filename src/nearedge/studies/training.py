@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nearedge.library import library_info, open_library
+from nearedge.library import library_info, open_library, open_structures
 from nearedge.mixtures import load_sites
 from nearedge.models import save_model
 from nearedge.models.bands import class_bands
-from nearedge.models.method import DEFAULT, fit_classifier, fit_composition, fit_regressor
+from nearedge.models.known_sites import sites_attachment
+from nearedge.models.method import fit_classifier, fit_composition, fit_regressor
 from nearedge.models.pretraining import WORTHS, pretraining_of
 from nearedge.spectra import alignment_reference
-from nearedge.studies.assessment import assess_library
-from nearedge.studies.continuing import continuing
+from nearedge.studies.assessment import assess_library, method_for
 from nearedge.uncertainty import DEFAULT_COVERAGE, NOVELTY_LEVEL, calibrate, to_attachment
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def train_model(
     *,
     pretrained: str | None = None,
     seed: int = 0,
+    window_eV: tuple[float, float] | None = None,
     executor: Executor | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> dict[str, Any]:
@@ -51,6 +52,8 @@ def train_model(
         Folder of a model, or ``"default"``, to continue from; None to train from scratch.
     seed
         Of folds, mixtures and training.
+    window_eV
+        First and last energy that the model looks at; the method's own if not given.
     executor
         Tunes the baselines side by side; one after the other without.
     progress
@@ -62,10 +65,8 @@ def train_model(
         What is saved beside the weights: grid, classes, library, held-out figures, versions.
     """
     library = open_library(library_path).load()
-    method = DEFAULT if pretrained is None else continuing(pretrained)
-    assessment = assess_library(
-        library, method=method, seed=seed, executor=executor, progress=progress
-    )
+    method = method_for(library, window_eV, pretrained)
+    assessment = assess_library(library, method, seed=seed, executor=executor, progress=progress)
     sites = load_sites(library, method.grid)
     if method.pretraining is not None:
         sites = method.pretraining.widen(sites)
@@ -80,6 +81,7 @@ def train_model(
         "edge": library["edge"].attrs["labels"][0],
         "grid": asdict(method.grid),
         "classes": list(sites.labels),
+        "label_scheme": library.attrs["label_scheme"],
         "library": {
             key: summary[key]
             for key in (
@@ -94,7 +96,11 @@ def train_model(
                 "licence",
             )
         }
-        | {"hash": library_hash(library)},
+        | {
+            "hash": library_hash(library),
+            # Of what the regressor learns, which a scheme may have replaced.
+            "mean_coordination": float(sites.coordination.mean()),
+        },
         "reference": alignment_reference(
             library["energy"].values.astype(float),
             library["intensity"].values.astype(float),
@@ -125,8 +131,15 @@ def train_model(
         "regressor": regressor,
         "composition": composition,
     }
+    known = sites_attachment(library, open_structures(library_path), method.grid)
     save_model(
-        out, estimators, info, _card(info), to_attachment(calibration), training.to_attachment()
+        out,
+        estimators,
+        info,
+        _card(info),
+        to_attachment(calibration),
+        known,
+        training.to_attachment(),
     )
     return info
 

@@ -109,19 +109,23 @@ def answer(
     usable = intensity.mean(axis=1) > 0
     # A spectrum that cannot be normalised must not take the answers of the others with it.
     stand_in = np.where(usable[:, None], intensity, 1.0)
+    # Networks are trained in single precision, and answer twice as fast in it.
+    single = stand_in.astype(np.float32)
     calibration = None if model.calibration is None else from_attachment(model.calibration)
-    mean = model.regressor.predict(stand_in).astype(np.float64)
+    mean, spread = model.regressor.predict_with_spread(single)
+    mean = mean.astype(np.float64)
     mean[~usable] = np.nan
-    probabilities = _probabilities(model, calibration, stand_in)
+    probabilities = _probabilities(model, calibration, single)
     probabilities[~usable] = np.nan
     composition = None
     if model.composition is not None:
-        composition = model.composition.predict_proba(stand_in).astype(np.float64)
+        composition = model.composition.predict_proba(single).astype(np.float64)
         composition /= composition.sum(axis=1, keepdims=True)
         composition[~usable] = np.nan
     if calibration is None:
         return Answers(probabilities, mean, composition=composition)
-    said, distance = calibration.statements, calibration.distance.of(stand_in)
+    said = calibration.statements
+    distance = calibration.distance.of(stand_in) if spread is None else spread.astype(np.float64)
     half = said.intervals.half_width(distance, coverage)
     low = high = None
     if composition is not None:

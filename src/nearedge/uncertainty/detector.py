@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 
 from nearedge.models.kinds import Classifier
 from nearedge.models.preprocessing import unit_mean
@@ -19,6 +20,8 @@ _RIDGE = {"shape": 1e-3, "representation": 1e-2}
 _FARTHEST_SHIFT_eV = 5.0
 # Noise of a scan must not hide that the spectrum under it is smooth.
 _SMOOTHED_eV = 1.0
+# Spectra that are looked at together, so that they stay in the cache.
+_ROWS = 256
 _TINY = 1e-12
 
 
@@ -48,12 +51,17 @@ class Ellipsoid:
     def distance(self, x: Float[np.ndarray, "n feature"]) -> Float[np.ndarray, " n"]:
         """Mahalanobis distance over the root of the number of features: typically 1."""
         difference = x.astype(np.float64) - self.mean
-        along = difference @ self.directions
-        # Of the squared length, what lies along no direction of its own.
+        along = difference.astype(np.float32) @ self.excess
+        squares = (difference**2).sum(axis=1) / self.rest**2 - (along**2).sum(axis=1)
+        return np.sqrt(np.maximum(squares, 0.0) / x.shape[1])
+
+    @cached_property
+    def excess(self) -> Float32[np.ndarray, "feature direction"]:
+        """Directions scaled so that the squares along them are what `rest` counts too much."""
         length = np.linalg.norm(self.directions, axis=0)
-        outside = (difference**2).sum(axis=1) - ((along / length) ** 2).sum(axis=1)
-        squares = (along**2).sum(axis=1) + np.maximum(outside, 0.0) / self.rest**2
-        return np.sqrt(squares / x.shape[1])
+        too_much = np.sqrt(np.maximum(self.rest**-2 - length**2, 0.0))
+        # A product in single precision takes half the time. What it is made of is small.
+        return (self.directions / length * too_much).astype(np.float32)
 
 
 def fit_ellipsoid(x: Float[np.ndarray, "n feature"], ridge: float) -> Ellipsoid:
@@ -114,7 +122,7 @@ class Detector:
         away = self.shifted_distances(intensity)
         unshifted = away[:, away.shape[1] // 2]
         spectra = unit_mean(intensity.astype(np.float64))
-        curved = np.diff(broaden(self.grid.energy_eV, spectra, _SMOOTHED_eV), n=2, axis=1)
+        curved = spectra @ _curving(self.grid)
         return np.stack(
             [
                 self.shape.distance(spectra),
@@ -138,16 +146,55 @@ class Detector:
 
         A spectrum that lies 2 eV too high is closest at -2 eV.
         """
-        margin = shift_margin(self.grid)
-        columns = []
-        for step in range(-margin, margin + 1):
-            part = _middle(intensity, margin, -step)
-            mean = part.mean(axis=1, keepdims=True)
-            usable = mean[:, 0] > 0
-            away = np.full(len(part), np.inf)
-            away[usable] = self.inner.distance(part[usable] / mean[usable])
-            columns.append(away)
-        return np.stack(columns, axis=1)
+        away = np.full((len(intensity), self.shifts_eV.size), np.inf)
+        for first in range(0, len(intensity), _ROWS):
+            rows = slice(first, first + _ROWS)
+            self._distances(intensity[rows].astype(np.float64), away[rows])
+        return away
+
+    def _distances(
+        self, intensity: Float[np.ndarray, "n energy"], away: Float[np.ndarray, "n shift"]
+    ) -> None:
+        """Fill in `shifted_distances`.
+
+        A window is divided by its own mean m and compared with r: x / m - r = (y + u) / m - r,
+        where u is the library's mean spectrum and y what the spectrum differs by from it, which is
+        small. Sums over windows are differences of running sums; only the product of y with the
+        directions is taken for every window.
+        """
+        inner, margin = self.inner, shift_margin(self.grid)
+        width, usual = inner.mean.size, self.shape.mean
+        unit = intensity / np.maximum(intensity.mean(axis=1, keepdims=True), _TINY)
+        y = unit - usual
+        y_short = y.astype(np.float32)
+        totals = _running(unit), _running(unit**2)
+        for column, start in enumerate(range(2 * margin, -1, -1)):
+            window = slice(start, start + width)
+            total, power = (sums[:, start + width] - sums[:, start] for sums in totals)
+            usable = total > 0
+            mean = np.where(usable, total, 1.0) / width
+            like = y[:, window] @ inner.mean + usual[window] @ inner.mean
+            squares = power / mean**2 - 2 * like / mean + inner.mean @ inner.mean
+            along = y_short[:, window] @ inner.excess
+            along += usual[window] @ inner.excess
+            along /= mean[:, None]
+            along -= inner.mean @ inner.excess
+            squares = squares / inner.rest**2 - np.einsum("nd,nd->n", along, along)
+            away[usable, column] = np.sqrt(np.maximum(squares, 0.0) / width)[usable]
+
+
+def _running(values: Float[np.ndarray, "n energy"]) -> Float[np.ndarray, "n edge"]:
+    """Sums from the first energy on."""
+    sums = np.zeros((len(values), values.shape[1] + 1))
+    np.cumsum(values, axis=1, out=sums[:, 1:])
+    return sums
+
+
+@lru_cache(maxsize=4)
+def _curving(grid: EnergyGrid) -> Float[np.ndarray, "energy inside"]:
+    """Matrix that gives the second difference of a spectrum, smoothed."""
+    unit = np.eye(grid.points)
+    return np.diff(broaden(grid.energy_eV, unit, _SMOOTHED_eV), n=2, axis=1)
 
 
 def fit_detector(

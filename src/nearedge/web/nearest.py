@@ -1,0 +1,91 @@
+"""The atoms around the library's sites that a spectrum is nearest to."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float
+
+from nearedge.data import embedded_library
+from nearedge.models import Model
+from nearedge.models.nearest import nearest_sites
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+# Atoms to show around a site, and how far apart bonded ones are, in units of the sum of their
+# covalent radii; two oxygens are bonded in a peroxide only.
+_AROUND_A = 4.2
+_BOND = 1.25
+_PEROXIDE_A = 1.7
+_OXYGEN = 8
+
+
+def sites_with_atoms(model: Model, intensity: Float[np.ndarray, " grid"]) -> list[dict[str, Any]]:
+    """Name the library's sites that a spectrum is nearest to, with the atoms around them.
+
+    Parameters
+    ----------
+    model
+        Whose library is looked through.
+    intensity
+        On the model's grid.
+
+    Returns
+    -------
+    list of dict
+        As `nearedge.models.nearest.nearest_sites` gives them, the nearest first; and where their
+        structures are at hand (in the library of the package) ``symbols`` and ``positions_A`` with
+        the site first and at zero, and ``bonds``, pairs of their places. Empty for a model that
+        carries no sites.
+    """
+    [found] = nearest_sites(model, intensity[None]) or [[]]
+    structures = _structures() if found else {}
+    return [
+        site | _cluster(structures[site["structure"]], site["atom"])
+        if _is_in(structures.get(site["structure"]), site)
+        else site
+        for site in found
+    ]
+
+
+@lru_cache(maxsize=1)
+def _structures() -> dict[str, Atoms]:
+    from nearedge.library import open_structures
+
+    return {str(one.info["structure_id"]): one for one in open_structures(embedded_library())}
+
+
+def _is_in(structure: Atoms | None, site: dict[str, Any]) -> bool:
+    if structure is None or site["atom"] >= len(structure):
+        return False
+    return structure[site["atom"]].symbol == site["element"]
+
+
+def _cluster(structure: Atoms, site: int) -> dict[str, Any]:
+    """Atoms around a site, over the walls of the cell."""
+    from ase.data import chemical_symbols, covalent_radii
+
+    cell, at = np.array(structure.cell), structure.positions - structure.positions[site]
+    steps = np.array([(i, j, k) for i in (-1, 0, 1) for j in (-1, 0, 1) for k in (-1, 0, 1)])
+    # The cell is larger than the cluster, so that its nearest images are enough.
+    at = at - np.round(at @ np.linalg.inv(cell)) @ cell
+    every = (at[:, None] + steps @ cell).reshape(-1, 3)
+    numbers = np.repeat(structure.numbers, len(steps))
+    away = np.linalg.norm(every, axis=1)
+    near = np.argsort(away, kind="stable")
+    near = near[away[near] < _AROUND_A]
+    positions, kinds = every[near], numbers[near]
+    radii = covalent_radii[kinds]
+    gaps = np.linalg.norm(positions[:, None] - positions, axis=2)
+    is_oxygen = kinds == _OXYGEN
+    unlike = is_oxygen[:, None] ^ is_oxygen
+    pair = is_oxygen[:, None] & is_oxygen & (gaps < _PEROXIDE_A)
+    bonded = (gaps < _BOND * (radii[:, None] + radii)) & (unlike | pair)
+    return {
+        "symbols": [chemical_symbols[kind] for kind in kinds],
+        "positions_A": positions.round(3).tolist(),
+        "bonds": [[int(i), int(j)] for i, j in np.argwhere(np.triu(bonded, 1))],
+    }
