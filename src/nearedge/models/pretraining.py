@@ -165,15 +165,16 @@ class Pretraining:
         """Classifier from pretraining and finishing sites together; arguments as of `join`."""
         joined = self.join(grid, sites, index, alignment, 1.0)
         before = np.arange(len(joined.weight)) < len(self.environment)
-        held, codes = np.unique(joined.sites.environment, return_inverse=True)
-        first, last = np.searchsorted(grid.energy_eV, COMPARED_EV)
-        return fit_pairwise_classifier(
-            joined.sites.intensity,
-            codes,
-            np.array(joined.sites.labels)[held],
-            PairwiseSettings((int(first), int(last))),
-            [np.where(before, worth, 1.0) * joined.weight for worth in worths],
+        weights = [np.where(before, worth, 1.0) * joined.weight for worth in worths]
+        return _fit(grid, joined.sites, weights)
+
+    @staticmethod
+    def without(grid: EnergyGrid, sites: Sites, index: Int[np.ndarray, " n"]) -> KernelClassifier:
+        """The same machine from finishing sites alone, to see what pretraining brings."""
+        alone = replace(
+            sites, intensity=sites.intensity[index], environment=sites.environment[index]
         )
+        return _fit(grid, alone, [np.ones(len(index))])
 
     def _on(self, grid: EnergyGrid) -> tuple[np.ndarray, np.ndarray]:
         still = EngineAlignment(0.0, 1.0)
@@ -184,6 +185,20 @@ class Pretraining:
         numbers = {name: getattr(self, name) for name in _ARRAYS}
         numbers["intensity"] = self.intensity.astype(np.float32)
         return Attachment(numbers, {"labels": list(self.labels), "described": self.described})
+
+
+def _fit(
+    grid: EnergyGrid, sites: Sites, weights: list[Float[np.ndarray, " site"]]
+) -> KernelClassifier:
+    held, codes = np.unique(sites.environment, return_inverse=True)
+    first, last = np.searchsorted(grid.energy_eV, COMPARED_EV)
+    return fit_pairwise_classifier(
+        sites.intensity,
+        codes,
+        np.array(sites.labels)[held],
+        PairwiseSettings((int(first), int(last) + 1)),
+        weights,
+    )
 
 
 def pretraining_of(sites: Sites, grid: EnergyGrid, described: dict[str, Any]) -> Pretraining:

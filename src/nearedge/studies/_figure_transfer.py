@@ -13,6 +13,7 @@ from nearedge.studies.style import SINGLE_COLUMN_mm, add_axes, label_ends, new_f
 _CURVES = (
     ("#d55e00", "-", "o", 1.6),
     ("#0072b2", (0, (4.0, 1.5)), "s", 1.0),
+    ("#009e73", (0, (6.0, 1.5, 1.0, 1.5)), "D", 1.0),
     ("#6b6b6b", (0, (1.0, 1.4)), "^", 1.0),
 )
 

@@ -178,8 +178,8 @@ def _continued(info: dict[str, Any]) -> str:
 Continued from a model of {before["sites"]} sites from {before["engine"]}
 ({before["engine_version"]}; library `{before["hash"]}`), which count as {WORTHS[0]:g} to
 {WORTHS[-1]:g} sites beside the {before["finishing_sites"]} above. Their energies were stretched by
-{alignment["stretch"]:.3f} and moved by {alignment["shift_eV"]:+.1f} eV, one stretch and one shift for the engine, fitted on
-the sites above.
+{alignment["stretch"]:.3f} and moved by {alignment["shift_eV"]:+.1f} eV, one stretch and one shift
+for the engine, fitted on the sites above.
 """
 
 

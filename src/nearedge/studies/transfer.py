@@ -32,7 +32,11 @@ if TYPE_CHECKING:
 COUNTS = (0, 5, 10, 20, 40)
 _FOLDS = 7
 _SEEDS = 20
-PRETRAINED, SCRATCH, VECTORS = "pretrained", "nearedge from scratch", "support vectors from scratch"
+PRETRAINED = "pretrained"
+ALONE = "same machine from scratch"
+VECTORS = "support vectors from scratch"
+SCRATCH = "nearedge from scratch"
+_METHODS = (PRETRAINED, ALONE, VECTORS, SCRATCH)
 
 
 def transfer_study(
@@ -78,7 +82,7 @@ def transfer_study(
     sites = pretraining.widen(load_sites(library, DEFAULT.grid))
     true = np.array(sites.labels)[sites.environment]
     unlabelled = pretraining.align_unlabelled(DEFAULT.grid, sites.intensity)
-    found: dict[str, dict[str, list[float]]] = {m: {} for m in (PRETRAINED, SCRATCH, VECTORS)}
+    found: dict[str, dict[str, list[float]]] = {method: {} for method in _METHODS}
     alignments = []
     nothing = np.arange(0)
     if 0 in counts:
@@ -130,11 +134,10 @@ def _answers(
         continued = fit_classifier(replace(DEFAULT, pretraining=pretraining), sites, index)
         answers = {PRETRAINED: continued.predict(asked)}
         if len(np.unique(labels)) < 2:
-            alone = np.full(len(test), labels[0])
-            return answers | {SCRATCH: alone, VECTORS: alone}
-        scratch = fit_classifier(DEFAULT, sites, index)
+            return answers | {method: np.full(len(test), labels[0]) for method in _METHODS[1:]}
         return answers | {
-            SCRATCH: scratch.predict(asked),
+            ALONE: pretraining.without(DEFAULT.grid, sites, index).predict(asked),
+            SCRATCH: fit_classifier(DEFAULT, sites, index).predict(asked),
             VECTORS: _support_vectors(sites.intensity[index], labels, asked),
         }
 
