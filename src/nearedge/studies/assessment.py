@@ -175,7 +175,7 @@ def assess_library(
     classifiers: list[ClassifierAnswers] = []
     regressors: list[RegressorAnswers] = []
     parts = [Split(sites, *rows, seed + fold) for fold, rows in enumerate(splits)]
-    _, near_edge = DEFAULT.near_edge_points
+    _, near_edge = method.near_edge_points
     questions = [question for split in parts for question in classical_questions(split, near_edge)]
     classical = ask(
         questions,
