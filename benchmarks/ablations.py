@@ -141,9 +141,6 @@ def shifted(x: np.ndarray, seed: int) -> np.ndarray:
 
 
 CLASSIFIERS: dict[str, ClassifierVariant] = {
-    "networks, classes balanced, -5 to 25 eV": networks(False, slice(None)),
-    "networks, classes as frequent as they are, -5 to 25 eV": networks(True, slice(None)),
-    "networks, classes as frequent as they are, -5 to 8 eV": networks(True, NEAR),
     "support vectors, -5 to 25 eV": support_vectors(slice(None)),
     "support vectors, -5 to 8 eV": support_vectors(NEAR),
     "kernel, -5 to 25 eV": kernel(window=None),
@@ -159,6 +156,9 @@ CLASSIFIERS: dict[str, ClassifierVariant] = {
     "first derivative": of(lambda x: np.gradient(broaden(DEFAULT.grid.energy_eV, x, 0.5), axis=1)),
     "running sums": of(lambda x: np.cumsum(x, axis=1)),
     "square root of intensities": of(lambda x: np.sqrt(np.maximum(x, 0))),
+    "networks, classes balanced, -5 to 25 eV": networks(False, slice(None)),
+    "networks, classes as frequent as they are, -5 to 25 eV": networks(True, slice(None)),
+    "networks, classes as frequent as they are, -5 to 8 eV": networks(True, NEAR),
 }
 
 
@@ -203,7 +203,6 @@ def constant(sites: Sites, train: Rows, asked: np.ndarray, seed: int) -> np.ndar
 NUMBERS: dict[str, NumberVariant] = {
     "constant training mean": constant,
     "ridge on single sites": ridge,
-    "networks": number_networks,
     "linear part alone": method(mixed=replace(DEFAULT.mixed, radial=1e-6)),
     "Gaussians alone": method(mixed=replace(DEFAULT.mixed, linear=0.0)),
     "both (chosen)": method(),
@@ -213,6 +212,7 @@ NUMBERS: dict[str, NumberVariant] = {
     "without mixtures of any composition": method(varied=1),
     "mixtures of any composition only": method(mixtures=1, varied=900),
     "mixtures over all trajectories": across,
+    "networks": number_networks,
 }
 
 
