@@ -166,15 +166,13 @@ class Pretraining:
         joined = self.join(grid, sites, index, alignment, 1.0)
         before = np.arange(len(joined.weight)) < len(self.environment)
         weights = [np.where(before, worth, 1.0) * joined.weight for worth in worths]
-        return _fit(grid, joined.sites, weights)
+        everything = np.arange(len(joined.weight))
+        return _fit(grid, joined.sites, everything, weights)
 
     @staticmethod
     def without(grid: EnergyGrid, sites: Sites, index: Int[np.ndarray, " n"]) -> KernelClassifier:
         """The same machine from finishing sites alone, to see what pretraining brings."""
-        alone = replace(
-            sites, intensity=sites.intensity[index], environment=sites.environment[index]
-        )
-        return _fit(grid, alone, [np.ones(len(index))])
+        return _fit(grid, sites, index, [np.ones(len(index))])
 
     def _on(self, grid: EnergyGrid) -> tuple[np.ndarray, np.ndarray]:
         still = EngineAlignment(0.0, 1.0)
@@ -188,12 +186,15 @@ class Pretraining:
 
 
 def _fit(
-    grid: EnergyGrid, sites: Sites, weights: list[Float[np.ndarray, " site"]]
+    grid: EnergyGrid,
+    sites: Sites,
+    index: Int[np.ndarray, " n"],
+    weights: list[Float[np.ndarray, " n"]],
 ) -> KernelClassifier:
-    held, codes = np.unique(sites.environment, return_inverse=True)
+    held, codes = np.unique(sites.environment[index], return_inverse=True)
     first, last = np.searchsorted(grid.energy_eV, COMPARED_EV)
     return fit_pairwise_classifier(
-        sites.intensity,
+        sites.intensity[index],
         codes,
         np.array(sites.labels)[held],
         PairwiseSettings((int(first), int(last) + 1)),
