@@ -179,6 +179,26 @@ def test_too_much_is_refused_with_the_limit(start, site) -> None:
         assert _post(server, ("a.dat", site)).json()[0]["status"] == "ok"
 
 
+def test_who_goes_before_it_is_taken_leaves_no_work_behind(start) -> None:
+    import httpx
+
+    slow = b"1.0 2.0\n" * 900_000
+    with start() as server:
+        first = threading.Thread(target=lambda: _post(server, ("slow.dat", slow)))
+        first.start()
+        while not server.state.pool._running_long:
+            time.sleep(0.01)
+        files = {"files": ("second.dat", slow)}
+        with pytest.raises(httpx.TimeoutException):
+            server.client.post("/api/v1/predict", files=files, timeout=0.5)
+        end = time.monotonic() + 20
+        while server.state.pool.waiting and time.monotonic() < end:
+            time.sleep(0.02)
+        assert server.state.pool.waiting == 0
+        assert first.is_alive()
+        first.join()
+
+
 def test_a_live_scan_reaches_everybody_who_listens(server, site) -> None:
     heard: list[dict] = []
     connected = threading.Event()

@@ -167,7 +167,7 @@ def _restored_expansion(
         own["bias"],
     )
     if role == "regressor":
-        if outputs != 1:
+        if outputs not in (1, 2):
             raise ValueError(f"{outputs} outputs of a regressor")
         return KernelRegressor(expansion)
     if words["link"] not in _LINKS:

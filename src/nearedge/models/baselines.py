@@ -39,6 +39,8 @@ _BOOSTING: dict[str, Any] = {
     "early_stopping": False,
 }
 _RATES = {"learning_rate": (0.1, 0.3)}
+#: Name of the baseline that sees the near edge alone.
+NEAR_EDGE = "support vectors, near edge"
 
 
 @dataclass(frozen=True)
@@ -96,8 +98,14 @@ class Baseline:
         return estimator.set_params(**search.fit(x, y).best_params_)
 
 
-def classifier_baselines() -> dict[str, Baseline]:
+def classifier_baselines(near_edge: int | None = None) -> dict[str, Baseline]:
     """Make baselines for the environment of a site.
+
+    Parameters
+    ----------
+    near_edge
+        How many points from the first on are the near edge. If it is given, the strongest of the
+        baselines is made once more, to see nothing but these.
 
     Returns
     -------
@@ -114,11 +122,17 @@ def classifier_baselines() -> dict[str, Baseline]:
     ['majority', '1-nearest-neighbour', '1-nearest-neighbour, cumulative']
     """
     leaves = {"min_samples_leaf": (1, 3)}
+    vectors = {"C": (1.0, 10.0, 100.0), "gamma": _KERNELS}
+    near = {}
+    if near_edge is not None:
+        grid = {f"model__{setting}": values for setting, values in vectors.items()}
+        near[NEAR_EDGE] = Baseline(_pipeline(SVC(C=10.0), "intensity", near_edge), grid)
     return {
         "majority": Baseline(DummyClassifier(strategy="most_frequent")),
         **_pair("1-nearest-neighbour", KNeighborsClassifier(n_neighbors=1), {}),
         **_pair("logistic", LogisticRegression(max_iter=2000), {"C": (0.003, 0.03, 0.3, 3.0)}),
-        **_pair("support vectors", SVC(C=10.0), {"C": (1.0, 10.0, 100.0), "gamma": _KERNELS}),
+        **_pair("support vectors", SVC(C=10.0), vectors),
+        **near,
         **_pair("random forest", ExtraTreesClassifier(**_FOREST), leaves),
         **_pair("gradient boosting", HistGradientBoostingClassifier(**_BOOSTING), _RATES),
     }
@@ -163,7 +177,13 @@ def _pair(name: str, model: Any, grid: Mapping[str, Sequence[Any]]) -> dict[str,
     }
 
 
-def _pipeline(model: Any, representation: str) -> Pipeline:
-    prepare = partial(features, normalise="area", representation=representation)
+def _pipeline(model: Any, representation: str, points: int | None = None) -> Pipeline:
+    prepare = partial(_prepared, representation=representation, points=points)
     steps = [("prepare", FunctionTransformer(prepare)), ("scale", StandardScaler())]
     return Pipeline([*steps, ("model", clone(model))])
+
+
+def _prepared(
+    x: Float[np.ndarray, "spectrum point"], representation: str, points: int | None
+) -> Float[np.ndarray, "spectrum kept"]:
+    return features(x[:, :points], "area", representation)

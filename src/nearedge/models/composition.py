@@ -1,4 +1,4 @@
-"""What a sample is made of: the fraction of sites in each environment, read from its spectrum."""
+"""What a sample is made of, read from its spectrum as beamlines do: fits of known spectra."""
 
 from __future__ import annotations
 
@@ -6,53 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from nearedge.mixtures import Sites
-from nearedge.models.ensemble import ClassifierEnsemble
-from nearedge.models.examples import Examples
-from nearedge.models.network import Architecture
-from nearedge.models.preprocessing import fit_preprocessing, unit_mean
-from nearedge.models.settings import TrainingSettings
-
-
-def train_composition(
-    intensity: Float[np.ndarray, "mixture energy"],
-    fractions: Float[np.ndarray, "mixture class"],
-    classes: tuple[str, ...],
-    settings: TrainingSettings,
-    seed: int,
-    hidden: tuple[int, ...] = (64, 32),
-    members: int = 8,
-) -> ClassifierEnsemble:
-    """Train networks whose softmax outputs are fractions, on mixtures of known composition.
-
-    The loss is the cross-entropy with the fractions, least where the two agree (it differs from
-    their Kullback-Leibler divergence by a constant).
-
-    Parameters
-    ----------
-    intensity, fractions
-        Mixtures, not normalised, and the shares of their classes.
-    classes
-        Label of every column of `fractions`.
-    settings, hidden, members
-        Of the training and the networks.
-    seed
-        Of weights and shuffling.
-    """
-    from nearedge.models.training import train
-
-    preprocessing = fit_preprocessing(intensity, "area")
-    seeds = np.random.default_rng([seed, 11]).integers(2**31 - 1, size=members).tolist()
-    trained = train(
-        Architecture(intensity.shape[1], hidden, len(classes)),
-        Examples(preprocessing.inputs(intensity), fractions),
-        settings,
-        seeds,
-    )
-    layers = tuple(
-        (np.stack([weight for weight, _ in layer]), np.stack([bias for _, bias in layer]))
-        for layer in zip(*trained.parameters, strict=True)
-    )
-    return ClassifierEnsemble(layers, preprocessing, np.array(classes))
+from nearedge.models.preprocessing import unit_mean
 
 
 def fractions_by_means(

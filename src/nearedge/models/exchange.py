@@ -143,15 +143,19 @@ def _add_expansion(graph: _Graph, model: KernelClassifier | KernelRegressor, nam
     from onnx import TensorProto
 
     expansion = model.expansion
+    # Of a regressor the first output is the number.
+    told = slice(1 if isinstance(model, KernelRegressor) else None)
     x = graph.add("Cast", _INPUT, to=TensorProto.DOUBLE)
     whole = graph.add("ReduceMean", x, axes=[1], keepdims=1)
     near = graph.add("Exp", _add_minus_squares(graph, expansion, x, whole))
-    values = graph.add("MatMul", near, graph.constant(expansion.radial.astype(np.float64)))
+    values = graph.add("MatMul", near, graph.constant(expansion.radial[:, told].astype(np.float64)))
     scaled = graph.add("Div", x, whole) if expansion.preprocessing.normalise == "area" else x
     scaled = graph.add("Sub", scaled, graph.constant(expansion.preprocessing.mean))
     scaled = graph.add("Div", scaled, graph.constant(expansion.preprocessing.scale))
-    linear = graph.add("MatMul", scaled, graph.constant(expansion.linear))
-    values = graph.add("Add", graph.add("Add", values, linear), graph.constant(expansion.bias))
+    linear = graph.add("MatMul", scaled, graph.constant(expansion.linear[:, told]))
+    values = graph.add(
+        "Add", graph.add("Add", values, linear), graph.constant(expansion.bias[told])
+    )
     if isinstance(model, KernelRegressor):
         values = graph.add("Squeeze", values, graph.constant(np.array([1])))
     elif model.link == "softmax":

@@ -21,6 +21,8 @@ _BLOCK = 1024
 # that is all but empty there is none of the library's, and must not be blown up; added in squares,
 # it changes others by a constant factor, near enough.
 LEAST_SHARE = 0.05
+# Averages of more sites than in training are not told apart from those of as many.
+_MOST_LOG = 4.25
 # The slope of the square root is taken no nearer to zero than this share of the mean.
 _FLAT = 1e-6
 
@@ -228,7 +230,8 @@ class KernelRegressor(Regressor):
     Attributes
     ----------
     expansion
-        With one output.
+        Its first output is the number; a second, if there is one, the logarithm of how many sites
+        a spectrum averages.
     """
 
     expansion: Expansion
@@ -242,6 +245,15 @@ class KernelRegressor(Regressor):
         """Average coordination number of every spectrum."""
         return self.expansion.outputs(x)[:, 0]
 
+    def predict_with_spread(
+        self, x: Float[np.ndarray, "spectrum feature"]
+    ) -> tuple[Float[np.ndarray, " spectrum"], Float[np.ndarray, " spectrum"] | None]:
+        """`predict`, and about n**-0.5 for a spectrum that averages n sites, if the model knows."""
+        outputs = self.expansion.outputs(x)
+        if outputs.shape[1] == 1:
+            return outputs[:, 0], None
+        return outputs[:, 0], np.exp(-0.5 * outputs[:, 1].clip(0.0, _MOST_LOG))
+
 
 def pair_logits(
     outputs: Float[np.ndarray, "row pair"], classes: int
@@ -251,7 +263,7 @@ def pair_logits(
     Examples
     --------
     >>> pair_logits(np.array([[30.0, 30.0, 0.0]]), 3).round(1)
-    array([[  0. , -30.7, -30.7]])
+    array([[ -0. , -30.7, -30.7]])
     """
     logits = np.zeros((len(outputs), classes), outputs.dtype)
     for output, (one, other) in zip(outputs.T, combinations(range(classes), 2), strict=True):

@@ -42,3 +42,9 @@ class Regressor(ABC):
     @abstractmethod
     def predict(self, x: Float[np.ndarray, "spectrum feature"]) -> Float[np.ndarray, " spectrum"]:
         """Average coordination number of every spectrum."""
+
+    def predict_with_spread(
+        self, x: Float[np.ndarray, "spectrum feature"]
+    ) -> tuple[Float[np.ndarray, " spectrum"], Float[np.ndarray, " spectrum"] | None]:
+        """`predict`, and about n**-0.5 for a spectrum that averages n sites, if the model knows."""
+        return self.predict(x), None

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float, Int
 
-from nearedge.mixtures import Mixtures, Sites, class_fractions, regressor_mixtures
+from nearedge.mixtures import Mixtures, Sites, class_fractions, regressor_mixtures, varied_mixtures
 from nearedge.models.augmentation import Augmentation
 from nearedge.models.expansion import KernelClassifier, KernelRegressor
 from nearedge.models.kernel import KernelSettings, fit_kernel_classifier, fit_kernel_regression
@@ -33,9 +33,10 @@ class Method:
     mixed
         Of the kernel for what is read from mixtures: the coordination number, and the fractions of
         the environments.
-    mixtures
-        How many mixtures these two are trained on, beside the single sites. Each mixture is of one
-        trajectory, as a sample is of one material.
+    mixtures, varied
+        How many mixtures these two are trained on, beside the single sites: so many drawn from the
+        library as it is, and so many in proportions of any kind, without which unusual samples
+        would be read as usual ones. Each is of one trajectory, as a sample is of one material.
     sizes
         Least and greatest number of sites in a mixture.
     augmentation
@@ -49,15 +50,19 @@ class Method:
     classifier: KernelSettings
     mixed: KernelSettings
     mixtures: int = 600
+    varied: int = 300
     sizes: tuple[int, int] = (2, 70)
     augmentation: Augmentation | None = None
     pretraining: Pretraining | None = None
 
     def within(self, window_eV: tuple[float, float]) -> Method:
-        """Return the same method on another energy window, with points as far apart."""
-        first, last = window_eV
+        """Return the same method on another energy window, with points as far apart.
+
+        All of the window is then its near edge: how far that reaches differs from edge to edge.
+        """
+        first, last = map(float, window_eV)
         points = max(2, round((last - first) / self.grid.step_eV) + 1)
-        return replace(self, grid=EnergyGrid(float(first), float(last), points))
+        return replace(self, grid=EnergyGrid(first, last, points), near_edge_eV=(first, last))
 
     def change(
         self, intensity: Float[np.ndarray, "n energy"], seed: int, share: float | None = None
@@ -68,20 +73,28 @@ class Method:
         used = self.augmentation if share is None else replace(self.augmentation, share=share)
         return used.apply(intensity, self.grid, seed)
 
+    @property
+    def near_edge_points(self) -> tuple[int, int]:
+        """First point of the near edge on the grid, and the one after its last.
+
+        The whole grid where the two do not meet.
+        """
+        low, high = self.near_edge_eV
+        first = round((low - self.grid.start_eV) / self.grid.step_eV)
+        stop = round((high - self.grid.start_eV) / self.grid.step_eV) + 1
+        first, stop = max(0, first), min(self.grid.points, stop)
+        return (first, stop) if stop - first > 1 else (0, self.grid.points)
+
     def near_edge(self, settings: KernelSettings) -> KernelSettings:
         """Settings with the near edge as their window."""
-        low, high = self.near_edge_eV
-        step = self.grid.step_eV
-        first = max(0, round((low - self.grid.start_eV) / step))
-        stop = min(self.grid.points, round((high - self.grid.start_eV) / step) + 1)
-        return replace(settings, window=(first, stop))
+        return replace(settings, window=self.near_edge_points)
 
 
 DEFAULT = Method(
     grid=EnergyGrid(-5.0, 25.0, 151),
     near_edge_eV=(-5.0, 8.0),
     classifier=KernelSettings(width=4.0, radial=300.0),
-    mixed=KernelSettings(width=4.0, radial=10.0, linear=1.0, noise=0.3),
+    mixed=KernelSettings(width=4.0, radial=3.0, linear=1.0, noise=0.3),
     augmentation=Augmentation(share=0.5, broadening_eV=1.0, noise=0.03),
 )
 """What nearedge does unless told otherwise."""
@@ -117,6 +130,8 @@ def fit_regressor(
 ) -> KernelRegressor:
     """Fit the regressor of a method to single sites and mixtures of them.
 
+    It learns how many sites a spectrum averages, too, for the width of its intervals.
+
     Parameters
     ----------
     method, sites, index
@@ -128,7 +143,9 @@ def fit_regressor(
     """
     method, sites, index, weight = _with_pretraining(method, sites, index)
     mixtures = _samples(method, sites, index, seed, effort)
-    return KernelRegressor(_fit_mixed(method, mixtures, mixtures.target[:, None], weight))
+    sites_in_log = np.log((mixtures.members >= 0).sum(axis=1))
+    target = np.stack([mixtures.target, sites_in_log], axis=1)
+    return KernelRegressor(_fit_mixed(method, mixtures, target, weight))
 
 
 def fit_composition(
@@ -173,19 +190,22 @@ def _samples(
     """Single sites, as mixtures of one, and mixtures within each trajectory."""
     trajectory = sites.keys["trajectories"][index]
     pools = [index[trajectory == own] for own in np.unique(trajectory)]
-    each = max(1, round(method.mixtures * effort / len(pools)))
-    parts = [
-        regressor_mixtures(
-            sites.intensity, sites.coordination, each, seed * 1000 + number, method.sizes, pool
-        )
-        for number, pool in enumerate(pools)
-    ]
-    most = method.sizes[1]
-    alone = np.full((len(index), most), -1)
+    usual, varied = (
+        max(1, round(count * effort / len(pools))) for count in (method.mixtures, method.varied)
+    )
+    spectra, numbers = sites.intensity, sites.coordination
+    parts = []
+    for number, pool in enumerate(pools):
+        own = seed * 1000 + number
+        parts.append(regressor_mixtures(spectra, numbers, usual, own, method.sizes, pool))
+        parts.append(varied_mixtures(spectra, sites.environment, varied, own, method.sizes, pool))
+    alone = np.full((len(index), method.sizes[1]), -1)
     alone[:, 0] = index
+    members = np.concatenate([alone, *(part.members for part in parts)])
+    weights = np.concatenate([(alone >= 0).astype(float), *(part.weights for part in parts)])
     return Mixtures(
-        np.concatenate([sites.intensity[index], *(part.intensity for part in parts)]).astype(float),
-        np.concatenate([sites.coordination[index], *(part.target for part in parts)]),
-        np.concatenate([alone, *(part.members for part in parts)]),
-        np.concatenate([(alone >= 0).astype(float), *(part.weights for part in parts)]),
+        np.concatenate([spectra[index], *(part.intensity for part in parts)]).astype(float),
+        (np.where(members < 0, 0.0, numbers[members]) * weights).sum(axis=1),
+        members,
+        weights,
     )

@@ -175,7 +175,8 @@ def assess_library(
     classifiers: list[ClassifierAnswers] = []
     regressors: list[RegressorAnswers] = []
     parts = [Split(sites, *rows, seed + fold) for fold, rows in enumerate(splits)]
-    questions = [question for split in parts for question in classical_questions(split)]
+    _, near_edge = method.near_edge_points
+    questions = [question for split in parts for question in classical_questions(split, near_edge)]
     classical = ask(
         questions,
         executor,
@@ -226,6 +227,17 @@ def assess_library(
         "window_eV": [method.grid.start_eV, method.grid.stop_eV],
         "seed": seed,
     }
+    if sites.group_by == "trajectory":
+        labels = library["trajectory_id"].attrs["labels"]
+        codes = dict(
+            zip(sites.group.tolist(), library["trajectory_id"].values.tolist(), strict=True)
+        )
+        for what in (
+            figures["classifier"]["held_out"],
+            figures["broadened_and_noisy"]["classifier"],
+        ):
+            for one in what["by_group"]:
+                one["group"] = labels[codes[one["group"]]]
     if method.pretraining is not None:
         figures["pretraining"] = method.pretraining.described | {
             "alignment": [

@@ -73,7 +73,8 @@ def headline(results: dict[str, Any]) -> list[str]:
     ranges = classifier["ranges"]
     best = max(classifier["baselines"], key=classifier["baselines"].__getitem__)
     lines = [
-        f"nearedge is right on {classifier['sites_test']:.1%} of single sites of {group}, the best "
+        f"nearedge is right on {classifier['sites_test']:.1%} of single sites of {group} "
+        f"({_span(ranges['accuracy'])} by bootstrap over them), the best "
         f"baseline ({best}) on {classifier['baselines'][best]:.1%}.",
         f"Prediction sets made for {DEFAULT_COVERAGE:.0%} hold the environment of "
         f"{classifier['coverage']:.1%} of the sites ({_span(ranges['coverage'])}), with "
@@ -124,6 +125,14 @@ def assessment_tables(results: dict[str, Any]) -> list[Table]:
         )
         for name, found in regressor["by_kind"].items()
     ]
+    confusion = [
+        (name, *(str(count) for count in row))
+        for name, row in zip(counts, classifier["confusion"], strict=True)
+    ]
+    by_group = [
+        (str(one["group"]), str(one["sites"]), f"{one['accuracy']:.1%}", f"{one['coverage']:.1%}")
+        for one in classifier["by_group"]
+    ]
     fractions = results["composition"]["held_out"]["rmse_test"]
     return [
         Table(
@@ -135,6 +144,12 @@ def assessment_tables(results: dict[str, Any]) -> list[Table]:
             f"Prediction sets made for {DEFAULT_COVERAGE:.0%}",
             ("environment", "sites", "covered", "95 % interval"),
             tuple(by_class),
+        ),
+        Table("True environment, and the most probable one", ("true", *counts), tuple(confusion)),
+        Table(
+            f"By {results['group_by']}",
+            (results["group_by"], "sites", "accuracy", "covered"),
+            tuple(by_group),
         ),
         Table(
             "By what a spectrum averages",

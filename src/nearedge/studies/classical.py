@@ -38,6 +38,8 @@ class Question:
         The training part.
     asked
         Intensities of the test part.
+    near_edge
+        How many points from the first on are the near edge, if a baseline shall see it alone.
     """
 
     task: str
@@ -47,14 +49,20 @@ class Question:
     x: Float[np.ndarray, "train point"]
     y: Real[np.ndarray, " train"]
     asked: Float[np.ndarray, "test point"]
+    near_edge: int | None = None
 
 
 def held_out_classifier(
-    sites: Sites, train: Int[np.ndarray, " train"], test: Int[np.ndarray, " test"], seed: int
+    sites: Sites,
+    train: Int[np.ndarray, " train"],
+    test: Int[np.ndarray, " test"],
+    seed: int,
+    near_edge: int | None = None,
 ) -> Question:
     """Ask about single sites of unseen groups; settings are chosen by folds of whole groups."""
     x, y = sites.intensity[train], sites.environment[train]
-    return Question("classifier", x, y, _folds(sites, train, seed), x, y, sites.intensity[test])
+    folds, asked = _folds(sites, train, seed), sites.intensity[test]
+    return Question("classifier", x, y, folds, x, y, asked, near_edge)
 
 
 def held_out_regressor(
@@ -133,7 +141,7 @@ def ask(
     tasks = [
         (number, name, baseline, question)
         for number, question in enumerate(questions)
-        for name, baseline in _BASELINES[question.task]().items()
+        for name, baseline in _baselines(question).items()
     ]
     run = map if executor is None else executor.map
     answers: list[dict[str, np.ndarray]] = [{} for _ in questions]
@@ -144,7 +152,10 @@ def ask(
     return answers
 
 
-_BASELINES = {"classifier": classifier_baselines, "regressor": regressor_baselines}
+def _baselines(question: Question) -> dict[str, Baseline]:
+    if question.task == "classifier":
+        return classifier_baselines(question.near_edge)
+    return regressor_baselines()
 
 
 def _answer(task: tuple[int, str, Baseline, Question]) -> tuple[int, str, np.ndarray]:

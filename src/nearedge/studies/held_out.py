@@ -175,11 +175,14 @@ def ask_regressor(
     )
 
 
-def classical_questions(split: Split) -> tuple[Question, Question]:
-    """What the classical baselines of both tasks are asked about a split."""
+def classical_questions(split: Split, near_edge: int | None = None) -> tuple[Question, Question]:
+    """What the classical baselines of both tasks are asked about a split.
+
+    ``near_edge`` as of `held_out_classifier`.
+    """
     sites, train, seed = split.sites, split.train, split.seed
     asked = split.examples("regressor").mixtures["test"]
     return (
-        held_out_classifier(sites, train, split.test, seed),
+        held_out_classifier(sites, train, split.test, seed, near_edge),
         held_out_regressor(sites, train, asked, seed, split.effort),
     )

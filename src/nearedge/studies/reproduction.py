@@ -212,7 +212,8 @@ def _classical_answers(
         for task, runs in networks.items()
         for run in runs["pooled"]
     ]
-    held_out = [question for split in splits for question in classical_questions(split)]
+    _, near_edge = DEFAULT.near_edge_points
+    held_out = [question for split in splits for question in classical_questions(split, near_edge)]
     answers = ask(
         pooled + held_out, executor, lambda done, total: progress("baselines", done, total)
     )

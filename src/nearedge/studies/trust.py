@@ -112,7 +112,8 @@ def check_statements(known: OutOfFold, *, changed: bool = False) -> Trust:
 def site_figures(trust: Trust, seed: int = 0) -> dict[str, Any]:
     """Coverage, set size, calibration and abstaining on single sites.
 
-    ``ranges`` holds 95 % intervals, by bootstrap over groups.
+    ``ranges`` holds 95 % intervals, by bootstrap over groups; ``confusion`` counts sites by true
+    (row) and most probable class.
     """
     covered, right = trust.covered.astype(float), trust.right.astype(float)
     size = trust.in_set.sum(axis=1).astype(float)
@@ -135,8 +136,22 @@ def site_figures(trust: Trust, seed: int = 0) -> dict[str, Any]:
             for name, own in _kinds(trust).items()
         },
     }
+    answered = trust.calibrated.argmax(axis=1)
+    confusion = np.zeros((len(trust.classes), len(trust.classes)), int)
+    np.add.at(confusion, (trust.environment, answered), 1)
     return {
         "coverage": float(covered.mean()),
+        "confusion": confusion.tolist(),
+        "by_group": [
+            {
+                "group": int(one),
+                "sites": int(own.sum()),
+                "accuracy": float(right[own].mean()),
+                "coverage": float(covered[own].mean()),
+            }
+            for one in np.unique(trust.group)
+            for own in [trust.group == one]
+        ],
         "mean_set_size": float(size.mean()),
         "abstained": int(alarms[trust.kind == 0].sum()),
         "set_sizes": {str(n): float(np.mean(size == n)) for n in np.unique(size).astype(int)},

@@ -112,7 +112,8 @@ def answer(
     # Networks are trained in single precision, and answer twice as fast in it.
     single = stand_in.astype(np.float32)
     calibration = None if model.calibration is None else from_attachment(model.calibration)
-    mean = model.regressor.predict(single).astype(np.float64)
+    mean, spread = model.regressor.predict_with_spread(single)
+    mean = mean.astype(np.float64)
     mean[~usable] = np.nan
     probabilities = _probabilities(model, calibration, single)
     probabilities[~usable] = np.nan
@@ -123,7 +124,8 @@ def answer(
         composition[~usable] = np.nan
     if calibration is None:
         return Answers(probabilities, mean, composition=composition)
-    said, distance = calibration.statements, calibration.distance.of(stand_in)
+    said = calibration.statements
+    distance = calibration.distance.of(stand_in) if spread is None else spread.astype(np.float64)
     half = said.intervals.half_width(distance, coverage)
     low = high = None
     if composition is not None:

@@ -66,7 +66,8 @@ class UnitAnswers:
     fractions, composition
         Shares of the classes, true and answered; shape (unit, class).
     distance
-        From the mean spectrum of the sites that the model was trained on.
+        About n**-0.5 for an average of n sites: what the regressor says, or else the distance from
+        the mean spectrum of the sites that the model was trained on.
     novelty
         Scores of a detector fitted to those sites; shape (unit, component).
     """
@@ -224,6 +225,9 @@ def _answers(
     seen = _seen_spectra(method, sites, train, seed + fold)
     detector = fit_detector(seen, classifier, method.grid)
     fractions = np.zeros((len(asked), len(sites.labels)))
+    predicted, spread = models.regressor.predict_with_spread(asked)
+    if spread is None:
+        spread = fit_distance(sites.intensity[train]).of(asked)
     columns = [sites.labels.index(str(label)) for label in composition.classes]
     fractions[:, columns] = composition.predict_proba(asked)
     unit_answers = UnitAnswers(
@@ -233,10 +237,10 @@ def _answers(
         changed=np.repeat([False, True], len(intensity)),
         weight=np.tile(_kind_weights(labels["group"], labels["size"]), 2),
         coordination=np.tile(labels["coordination"], 2),
-        predicted=models.regressor.predict(asked).astype(float),
+        predicted=predicted.astype(float),
         fractions=np.tile(labels["fractions"], (2, 1)),
         composition=fractions,
-        distance=fit_distance(sites.intensity[train]).of(asked),
+        distance=spread.astype(float),
         novelty=detector.scores(asked, classifier),
     )
     return site_answers, unit_answers
