@@ -179,24 +179,33 @@ def test_too_much_is_refused_with_the_limit(start, site) -> None:
         assert _post(server, ("a.dat", site)).json()[0]["status"] == "ok"
 
 
-def test_who_goes_before_it_is_taken_leaves_no_work_behind(start) -> None:
-    import httpx
+def test_the_work_for_a_client_that_goes_is_given_up() -> None:
+    import asyncio
 
-    slow = b"1.0 2.0\n" * 900_000
-    with start() as server:
-        first = threading.Thread(target=lambda: _post(server, ("slow.dat", slow)))
-        first.start()
-        while not server.state.pool._running_long:
-            time.sleep(0.01)
-        files = {"files": ("second.dat", slow)}
-        with pytest.raises(httpx.TimeoutException):
-            server.client.post("/api/v1/predict", files=files, timeout=0.5)
-        end = time.monotonic() + 20
-        while server.state.pool.waiting and time.monotonic() < end:
-            time.sleep(0.02)
-        assert server.state.pool.waiting == 0
-        assert first.is_alive()
-        first.join()
+    from fastapi import Request
+
+    from nearedge.web.api import _unless_gone
+
+    async def gone() -> dict:
+        return {"type": "http.disconnect"}
+
+    given_up = []
+
+    async def work():
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            given_up.append(True)
+            raise
+
+    async def ask() -> int:
+        request = Request({"type": "http", "method": "POST", "headers": []}, gone)
+        answer = await _unless_gone(request, work())
+        await asyncio.sleep(0)
+        return answer.status
+
+    assert asyncio.run(ask()) == 503
+    assert given_up == [True]
 
 
 def test_a_live_scan_reaches_everybody_who_listens(server, site) -> None:
