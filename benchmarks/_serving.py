@@ -36,16 +36,6 @@ def server(*words: str) -> Iterator[tuple[str, psutil.Process]]:
         process.wait(90)
 
 
-def measured() -> bytes:
-    """The example of a sample as an instrument might give it: absolute energies, noise."""
-    table = np.loadtxt(SPECTRA / "sample.dat")
-    scan = np.arange(-20.0, 32.0, 0.1)
-    above = np.interp(scan, table[:, 0], table[:, 1] / table[:, 1].mean(), left=0.0)
-    noise = np.random.default_rng(0).normal(0, 0.003, scan.size)
-    rows = zip(scan + 530.0, above + 0.3 + noise, strict=True)
-    return "".join(f"{e:.2f} {i:.5f}\n" for e, i in rows).encode()
-
-
 def upload(content: bytes, name: str = "scan.dat", path: str = PREDICT) -> bytes:
     """A request with one file, as bytes to send."""
     head = (

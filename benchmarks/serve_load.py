@@ -18,7 +18,6 @@ from _serving import (
     SPECTRA,
     Tally,
     client,
-    measured,
     memory_MB,
     processor_seconds,
     server,
@@ -49,14 +48,14 @@ def main() -> None:
     words = parser.parse_args()
     cores = len(os.sched_getaffinity(0))
     print(f"{cores} cores, load before {os.getloadavg()[0]:.1f}; {words.clients} clients")
-    site = (SPECTRA / "site.dat").read_bytes()
+    site, scan = ((SPECTRA / name).read_bytes() for name in ("site.dat", "scan.xdi"))
     brief = f"{PREDICT}?why=false"
     cases = {
         "calculated spectrum, each second": (upload(site), 1.0),
-        "measured spectrum, each second": (upload(measured()), 1.0),
+        "measured spectrum, each second": (upload(scan), 1.0),
         "calculated spectrum, at once": (upload(site), 0.0),
         "calculated spectrum, at once, without why": (upload(site, path=brief), 0.0),
-        "measured spectrum, at once, without why": (upload(measured(), path=brief), 0.0),
+        "measured spectrum, at once, without why": (upload(scan, path=brief), 0.0),
     }
     with server() as (address, process):
         for name, (request, pause) in cases.items():

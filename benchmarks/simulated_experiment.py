@@ -27,7 +27,9 @@ NOMINAL_EV = 530.0
 
 
 def experiment(library, rows: np.ndarray, random: np.random.Generator):
-    """One measurement: true coordination number, true shift, spectrum."""
+    """One measurement of one trajectory: true coordination number, true shift, spectrum."""
+    trajectory = library["trajectory_id"].values[rows]
+    rows = rows[trajectory == random.choice(np.unique(trajectory))]
     drawn = random.choice(rows, random.integers(20, 71))
     energy_eV = library["energy"].values.astype(float)
     mean = library["intensity"].values[drawn].astype(float).mean(axis=0)

@@ -410,3 +410,34 @@ def test_fractions_of_a_model_that_has_them_are_told_and_averaged_over_shifts() 
     found = average_answers(model, nodes).composition
     assert found is not None
     np.testing.assert_allclose(found, np.mean(single, axis=0), rtol=1e-5)
+
+
+def test_a_broad_measurement_that_no_mixture_resembles_has_no_answer(model: Model) -> None:
+    """Wide peaks where no oxygen of the library has any, in counts."""
+    energy_eV = np.arange(515.0, 566.0, 0.1)
+    x = energy_eV - 530.0
+    foreign = (
+        0.5 + np.arctan(x) / np.pi + np.exp(-((x / 3 - 0.5) ** 2)) + np.exp(-((x / 4 - 5) ** 2))
+    )
+    counts = np.random.default_rng(0).poisson(1e5 * (foreign + 0.5)).astype(float)
+    [answer] = predict([Spectrum(energy_eV, counts, "absolute", "x.dat", "1", "table")], model)
+    assert answer.status == "abstained"
+    assert "no mixture" in answer.message
+
+
+def test_noise_alone_takes_no_answer_away(model: Model) -> None:
+    """What is off by noise is off by more than the limit, and yet of the library's kind."""
+    reference = model.info["reference"]
+    at_eV, mean = (np.array(reference[key], dtype=float) for key in ("energy_eV", "intensity"))
+    energy_eV = np.arange(515.0, 566.0, 0.1)
+    above = np.interp(energy_eV - 530.0, at_eV, mean / mean.mean(), left=0.0)
+    noisy = above + 0.05 * np.random.default_rng(0).normal(size=above.size)
+    found = find_shift([Spectrum(energy_eV, noisy, "absolute", "x.dat", "1", "table")], model)
+    assert found.misfit > 0.035
+
+
+def test_the_example_of_a_beamline_is_aligned_with_the_library() -> None:
+    """docs and README predict it; examples/spectra/simulate_scan.py made it with 529.4 eV."""
+    [answer] = predict_files([EXAMPLE.with_name("scan.xdi")])
+    assert answer.preparation is not None
+    assert abs(answer.alignment["shift_eV"] + 529.4) < 1.5

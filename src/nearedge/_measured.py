@@ -33,11 +33,17 @@ _ZERO_BELOW_ONSET_EV = 8.0
 _ZERO_ABOVE_ONSET_EV = 6.0
 # A best mixture that leaves more than this share of the variance is no match.
 _LEAST_EXPLAINED = 0.7
+# Nor is one that leaves more than this share of the mean beyond the noise although it is broadened
+# by more than the model knows. Simulated measurements of trajectories left out of the embedded
+# library (broadened by 0.3 to 2 eV, noise of 0.3 to 5 %) leave 0.023; docs/decisions/0045.
+_MOST_MISFIT = 0.035
 # Shifts at which a model is asked, each standing for an equal part of the probability.
 _NODES = 5
 # Spectra that are prepared at once, which bounds the memory.
 _BLOCK = 2000
 _COMMON_STEP_EV = 0.1
+# Median of the absolute value of a normal variable, in standard deviations.
+_MEDIAN_OF_NORMAL = 0.6745
 
 
 @dataclass(frozen=True)
@@ -153,7 +159,7 @@ def align(stacks: Sequence[Stack]) -> ShiftEstimate:
     Raises
     ------
     NoAnswer
-        If the mean resembles nothing in the library, wherever it is put.
+        If the mean resembles no mixture of the library, wherever it is put.
     NearedgeError
         If the spectra do not cover what the model looks at.
     """
@@ -190,7 +196,35 @@ def align(stacks: Sequence[Stack]) -> ShiftEstimate:
             f"{found.explained:.0%} of it, at a shift of {found.mean_eV:.1f} eV; check what was "
             "measured, its background, or give the shift"
         )
+    left = _beyond_noise(energy_eV, mean, found, _reference(stacks[0].model))
+    known_eV = stacks[0].model.info.get("trained_broadening_eV", np.inf)
+    broader = found.broadening_eV - found.broadening_uncertainty_eV > known_eV
+    if broader and left > _MOST_MISFIT:
+        raise NoAnswer(
+            f"the spectrum is broader than the model's library by {found.broadening_eV:.1f} eV, "
+            f"and even so no mixture resembles it: the best, shifted by {found.mean_eV:.1f} eV, "
+            f"is off by {left:.1%} of the mean, and spectra of its kind by {_MOST_MISFIT:.1%} at "
+            "most; check what was measured, its resolution and its background"
+        )
     return found
+
+
+def _beyond_noise(
+    energy_eV: Float[np.ndarray, " energy"],
+    intensity: Float[np.ndarray, " energy"],
+    found: ShiftEstimate,
+    reference: Reference,
+) -> float:
+    """Misfit of the best mixture that noise does not explain, as a share of the mean.
+
+    Noise is told by how far points lie off the line between their neighbours.
+    """
+    at_eV = energy_eV + found.mean_eV
+    within = (at_eV >= reference.energy_eV[0]) & (at_eV <= reference.energy_eV[-1])
+    values = intensity[within]
+    off = np.abs(values[:-2] - 2 * values[1:-1] + values[2:])
+    noise = float(np.median(off)) / (_MEDIAN_OF_NORMAL * np.sqrt(6)) / float(values.mean())
+    return float(np.sqrt(max(found.misfit**2 - noise**2, 0.0)))
 
 
 def inputs(

@@ -6,9 +6,16 @@ import csv
 import io
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from nearedge.data import embedded_library
+from nearedge.models import (
+    ClassifierEnsemble,
+    RegressorEnsemble,
+    fit_preprocessing,
+    save_model,
+)
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "spectra" / "site.dat"
 
@@ -100,3 +107,49 @@ def test_ocean_spectra_are_imported_assessed_trained_on_and_recognised(
     assert {"accuracy", "macro_f1", "coverage", "mean_set_size"} <= set(scores)
     assert {"coordination_mse", "abstained", "sites"} <= set(scores)
     assert scores["accuracy"] > held_out["sites_test"], "it was trained on these sites"
+
+
+def test_a_model_without_its_training_sites_cannot_be_continued(nearedge, tmp_path: Path) -> None:
+    layers = ((np.ones((1, 1, 151)), np.zeros((1, 1))),)
+    preprocessing = fit_preprocessing(np.eye(151))
+    parts = {
+        "classifier": ClassifierEnsemble(layers, preprocessing, np.array(["0 Fe"])),
+        "regressor": RegressorEnsemble(layers, preprocessing),
+    }
+    save_model(tmp_path / "old", parts, {}, "# Card")
+    answer = nearedge("assess", embedded_library(), "--from", tmp_path / "old", "--json")
+    assert answer.code == 1
+    assert "train it again" in answer.document["error"]
+
+
+@pytest.mark.slow
+def test_training_continues_from_another_engines_model_and_says_so(
+    nearedge, shared_data: Path, tmp_path: Path
+) -> None:
+    folder = shared_data / "li3feo35_ocean_0K"
+    table = np.loadtxt(folder / "O_K_spectra.dat")
+    moved = tmp_path / "moved.dat"
+    # Another engine, whose zero lies 2 eV lower.
+    np.savetxt(moved, np.column_stack([table[:, 0] + 2.0, table[:, 1:]]))
+    libraries = {"one": folder / "O_K_spectra.dat", "other": moved}
+    for name, spectra in libraries.items():
+        made = nearedge(
+            "library", "import", "--structure", folder / "POSCAR", "--spectra", spectra,
+            "--absorber", "O", "--out", tmp_path / f"{name}.zarr", "--json",
+        )  # fmt: skip
+        assert made.code == 0, made.err
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert nearedge("train", tmp_path / "one.zarr", "--out", first, "--json").code == 0
+    trained = nearedge(
+        "train", tmp_path / "other.zarr", "--out", second, "--from", first, "--json"
+    ).document
+    assert trained["pretraining"]["finishing_sites"] == 49
+    assert trained["pretraining"]["alignment"]["shift_eV"] == pytest.approx(2.0, abs=0.15)
+    assert "Continued from a model of 49 sites" in (second / "card.md").read_text()
+    held_out = trained["held_out"]
+    assert len(held_out["pretraining"]["alignment"]) == held_out["folds"]
+    # The moved table itself does not reach the model's lowest energies.
+    answers = nearedge("predict", libraries["one"], "--model", second, "--json").document
+    assert {answer["status"] for answer in answers} <= {"ok", "abstained"}
+    assert len(answers) == 49
+    assert held_out["classifier"]["held_out"]["sites_test"] > 0.8, "it has seen the very sites"

@@ -90,3 +90,16 @@ def test_labels_of_the_library_are_those_of_its_structures(engine):
             library["atom_index"].values[at == name], environments[at == name], strict=True
         ):
             assert told[int(atom)] == environment
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_cell_that_engines_are_judged_by_is_in_no_library(engine, shared_data):
+    [judge] = read_structures(shared_data / "li3feo35_ocean_0K" / "POSCAR")
+
+    def oxygen_distances_A(structure):
+        oxygen = np.flatnonzero(structure.symbols == "O")
+        return np.sort(structure.get_all_distances(mic=True)[np.ix_(oxygen, oxygen)].ravel())
+
+    for name, structure in structures(engine).items():
+        difference_A = np.abs(oxygen_distances_A(structure) - oxygen_distances_A(judge))
+        assert difference_A.max() > 0.1, name

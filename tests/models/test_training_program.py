@@ -436,7 +436,8 @@ def test_a_killed_run_goes_on_from_its_checkpoint_to_the_same_bits(tmp_path, mon
         progress=lambda done, epochs: told.append(done),
         **arguments,
     )
-    assert 64 < told[0] < told[-1] == 200
+    # The first report may be the last: they come by the clock.
+    assert 64 < told[0] <= told[-1] == 200
     for one, other in zip(whole.states, resumed.states, strict=True):
         for part in ("parameters", "first", "second", "best"):
             np.testing.assert_array_equal(_flat(getattr(one, part)), _flat(getattr(other, part)))

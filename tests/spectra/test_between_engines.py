@@ -55,7 +55,7 @@ def test_ends_are_held_beyond_what_is_known() -> None:
 def test_nothing_to_compare_is_refused() -> None:
     with pytest.raises(NearedgeError, match="60 and 0"):
         align_engines(GRID.energy_eV, sites(0), sites(1)[:0])
+    dark = sites(1)
+    dark[3] = 0.0
     with pytest.raises(NearedgeError, match="spectrum 3 has no intensity"):
-        dark = sites(1)
-        dark[3] = 0.0
         align_engines(GRID.energy_eV, sites(0), dark)

@@ -48,15 +48,16 @@ def test_a_method_on_another_window_keeps_its_spacing():
     other = DEFAULT.within((-1.2, 11.4))
     assert other.grid == EnergyGrid(-1.2, 11.4, 64)
     assert other.grid.step_eV == pytest.approx(DEFAULT.grid.step_eV)
+    assert other.near_edge_points == (0, 64)
     assert other.classifier == DEFAULT.classifier
 
 
 def test_several_windows_are_compared_with_the_same_folds_and_seed(monkeypatch, tmp_path):
     asked = []
 
-    def stand_in(library, **given):
+    def stand_in(library, method, **given):
         asked.append(given)
-        window = list(given["window_eV"] or (-5.0, 25.0))
+        window = [method.grid.start_eV, method.grid.stop_eV]
         held_out = dict.fromkeys(
             ("sites_test", "macro_f1", "coverage", "mean_set_size", "abstained", "mse_test",
              "r2_test", "interval_coverage"), window[0],

@@ -179,6 +179,35 @@ def test_too_much_is_refused_with_the_limit(start, site) -> None:
         assert _post(server, ("a.dat", site)).json()[0]["status"] == "ok"
 
 
+def test_the_work_for_a_client_that_goes_is_given_up() -> None:
+    import asyncio
+
+    from fastapi import Request
+
+    from nearedge.web.api import _unless_gone
+
+    async def gone() -> dict:
+        return {"type": "http.disconnect"}
+
+    given_up = []
+
+    async def work():
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            given_up.append(True)
+            raise
+
+    async def ask() -> int:
+        request = Request({"type": "http", "method": "POST", "headers": []}, gone)
+        answer = await _unless_gone(request, work())
+        await asyncio.sleep(0)
+        return answer.status
+
+    assert asyncio.run(ask()) == 503
+    assert given_up == [True]
+
+
 def test_a_live_scan_reaches_everybody_who_listens(server, site) -> None:
     heard: list[dict] = []
     connected = threading.Event()

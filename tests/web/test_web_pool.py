@@ -141,6 +141,23 @@ def test_closing_finishes_what_runs() -> None:
     _in_pool(work)
 
 
+def test_a_task_that_is_given_up_waits_no_more() -> None:
+    async def work(pool) -> None:
+        # Only one of the two workers takes long tasks.
+        tasks = [asyncio.create_task(pool.run(_task())) for _ in range(3)]
+        while not pool.waiting:
+            await asyncio.sleep(0)
+        while pool.waiting > 2:
+            await asyncio.sleep(0.001)
+        tasks[2].cancel()
+        await asyncio.gather(tasks[2], return_exceptions=True)
+        assert pool.waiting == 1
+        answers = await asyncio.gather(*tasks[:2])
+        assert [answer.status for answer in answers] == [200, 200]
+
+    _in_pool(work)
+
+
 def test_more_than_may_wait_are_turned_away() -> None:
     async def work(pool) -> None:
         answers = await asyncio.gather(*(pool.run(_task()) for _ in range(12)))

@@ -419,7 +419,8 @@ def train(
     seed
         The same seed gives the same model.
     window
-        First and last energy that the model looks at, in eV: "-5:25" if not given.
+        First and last energy that the model looks at, in eV, as in "-5:25"; docs/your-compound.md
+        says when to give it.
     """
     from nearedge.cli.show import print_json, progress_bar
     from nearedge.compute import local_executor
@@ -469,8 +470,8 @@ def assess(
     seed
         Of the folds and the training.
     window
-        First and last energy that the method looks at, in eV: "-5:25" if not given. Several, as in
-        "-5:25,-1.2:11.5", are compared on the same folds.
+        First and last energy that the method looks at, in eV. Several, as in "-5:25,-1.2:11.5",
+        are compared on the same folds.
     out
         Folder for assessment.json, the figures and report.html.
     """

@@ -114,7 +114,7 @@ def _of_expansion(
     places = ((pieces + (nodes + 1) / 2) / _PIECES).ravel()
     line = start + places[:, None] * (stop - start)
     is_classifier = isinstance(model, KernelClassifier)
-    by_output = np.ones((len(line), 1))
+    by_output = np.tile(np.eye(len(expansion.bias))[output], (len(line), 1))
     if is_classifier:
         one, probability = np.eye(len(model.classes))[output], model.predict_proba(line)
         by_output = probability[:, [output]] * (one - probability)

@@ -263,7 +263,7 @@ def pair_logits(
     Examples
     --------
     >>> pair_logits(np.array([[30.0, 30.0, 0.0]]), 3).round(1)
-    array([[  0. , -30.7, -30.7]])
+    array([[ -0. , -30.7, -30.7]])
     """
     logits = np.zeros((len(outputs), classes), outputs.dtype)
     for output, (one, other) in zip(outputs.T, combinations(range(classes), 2), strict=True):

@@ -56,10 +56,13 @@ class Method:
     pretraining: Pretraining | None = None
 
     def within(self, window_eV: tuple[float, float]) -> Method:
-        """Return the same method on another energy window, with points as far apart."""
-        first, last = window_eV
+        """Return the same method on another energy window, with points as far apart.
+
+        All of the window is then its near edge: how far that reaches differs from edge to edge.
+        """
+        first, last = map(float, window_eV)
         points = max(2, round((last - first) / self.grid.step_eV) + 1)
-        return replace(self, grid=EnergyGrid(float(first), float(last), points))
+        return replace(self, grid=EnergyGrid(first, last, points), near_edge_eV=(first, last))
 
     def change(
         self, intensity: Float[np.ndarray, "n energy"], seed: int, share: float | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -46,7 +47,7 @@ def fit_pairwise_classifier(
     codes: Int[np.ndarray, " spectrum"],
     classes: Shaped[np.ndarray, " class"],
     settings: PairwiseSettings,
-    weight: Float[np.ndarray, " spectrum"],
+    weights: Sequence[Float[np.ndarray, " spectrum"]],
 ) -> KernelClassifier:
     """Fit a support-vector machine to every pair of classes, on square roots of intensities.
 
@@ -63,8 +64,9 @@ def fit_pairwise_classifier(
         Labels.
     settings
         Of the machines.
-    weight
-        Of every spectrum, on which its greatest strength depends.
+    weights
+        Of every spectrum, on which its greatest strength depends. The machines that several sets of
+        weights give are averaged; the set in the middle gives the scale of the inputs.
 
     References
     ----------
@@ -74,6 +76,7 @@ def fit_pairwise_classifier(
     from sklearn.svm import SVC
 
     first, stop = settings.window
+    weight = weights[len(weights) // 2]
     part = np.sqrt(np.maximum(normalised_window(x, "area", first, stop - first), 0.0))
     mean = np.average(part, axis=0, weights=weight)
     variance = float(np.average(np.square(part - mean).sum(axis=1), weights=weight))
@@ -82,14 +85,17 @@ def fit_pairwise_classifier(
     centres = window.inputs(x).astype(np.float32)
     alike = gaussians(centres.astype(np.float64), centres.astype(np.float64))
     pairs = list(combinations(range(len(classes)), 2))
+    share = _SHARPNESS / len(weights)
     radial, bias = np.zeros((len(x), len(pairs))), np.zeros(len(pairs))
     for number, (one, other) in enumerate(pairs):
         rows = np.flatnonzero((codes == one) | (codes == other))
-        machine = SVC(C=settings.cost, kernel="precomputed").fit(
-            alike[np.ix_(rows, rows)], codes[rows] == one, sample_weight=weight[rows]
-        )
-        radial[rows[machine.support_], number] = _SHARPNESS * machine.dual_coef_[0]
-        bias[number] = _SHARPNESS * machine.intercept_[0]
+        near = alike[np.ix_(rows, rows)]
+        for weight in weights:
+            machine = SVC(C=settings.cost, kernel="precomputed").fit(
+                near, codes[rows] == one, sample_weight=weight[rows]
+            )
+            radial[rows[machine.support_], number] += share * machine.dual_coef_[0]
+            bias[number] += share * machine.intercept_[0]
     used = radial.any(axis=1)
     expansion = Expansion(
         fit_preprocessing(x, "area"),

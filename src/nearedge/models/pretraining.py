@@ -19,8 +19,14 @@ from nearedge.models.store import Attachment
 from nearedge.spectra import EnergyGrid
 from nearedge.spectra.between_engines import COMPARED_EV, EngineAlignment, align_engines
 
-#: The pretraining library counts as this many finishing sites, however many sites it holds.
-WORTH = 10.0
+WORTHS = (3.0, 10.0, 30.0)
+"""How many finishing sites the pretraining library counts as, however many sites it holds.
+
+How alike two engines are is not known, and few finishing sites do not tell it: the classifiers that
+all of these give are averaged.
+"""
+
+_MIDDLE = WORTHS[len(WORTHS) // 2]
 _ARRAYS = ("energy_eV", "intensity", "environment", "coordination", "trajectory")
 
 
@@ -112,7 +118,7 @@ class Pretraining:
         sites: Sites,
         index: Int[np.ndarray, " n"],
         alignment: EngineAlignment | None = None,
-        worth: float = WORTH,
+        worth: float = _MIDDLE,
     ) -> Joined:
         """Put the pretraining sites on another engine's energies, beside some of its sites.
 
@@ -154,19 +160,19 @@ class Pretraining:
         sites: Sites,
         index: Int[np.ndarray, " n"],
         alignment: EngineAlignment | None = None,
-        worth: float = WORTH,
+        worths: tuple[float, ...] = WORTHS,
     ) -> KernelClassifier:
         """Classifier from pretraining and finishing sites together; arguments as of `join`."""
-        joined = self.join(grid, sites, index, alignment, worth)
-        held, codes = np.unique(joined.sites.environment, return_inverse=True)
-        first, last = np.searchsorted(grid.energy_eV, COMPARED_EV)
-        return fit_pairwise_classifier(
-            joined.sites.intensity,
-            codes,
-            np.array(joined.sites.labels)[held],
-            PairwiseSettings((int(first), int(last))),
-            joined.weight,
-        )
+        joined = self.join(grid, sites, index, alignment, 1.0)
+        before = np.arange(len(joined.weight)) < len(self.environment)
+        weights = [np.where(before, worth, 1.0) * joined.weight for worth in worths]
+        everything = np.arange(len(joined.weight))
+        return _fit(grid, joined.sites, everything, weights)
+
+    @staticmethod
+    def without(grid: EnergyGrid, sites: Sites, index: Int[np.ndarray, " n"]) -> KernelClassifier:
+        """The same machine from finishing sites alone, to see what pretraining brings."""
+        return _fit(grid, sites, index, [np.ones(len(index))])
 
     def _on(self, grid: EnergyGrid) -> tuple[np.ndarray, np.ndarray]:
         still = EngineAlignment(0.0, 1.0)
@@ -177,6 +183,23 @@ class Pretraining:
         numbers = {name: getattr(self, name) for name in _ARRAYS}
         numbers["intensity"] = self.intensity.astype(np.float32)
         return Attachment(numbers, {"labels": list(self.labels), "described": self.described})
+
+
+def _fit(
+    grid: EnergyGrid,
+    sites: Sites,
+    index: Int[np.ndarray, " n"],
+    weights: list[Float[np.ndarray, " n"]],
+) -> KernelClassifier:
+    held, codes = np.unique(sites.environment[index], return_inverse=True)
+    first, last = np.searchsorted(grid.energy_eV, COMPARED_EV)
+    return fit_pairwise_classifier(
+        sites.intensity[index],
+        codes,
+        np.array(sites.labels)[held],
+        PairwiseSettings((int(first), int(last) + 1)),
+        weights,
+    )
 
 
 def pretraining_of(sites: Sites, grid: EnergyGrid, described: dict[str, Any]) -> Pretraining:

@@ -18,7 +18,7 @@ from nearedge.models import save_model
 from nearedge.models.bands import class_bands
 from nearedge.models.known_sites import sites_attachment
 from nearedge.models.method import fit_classifier, fit_composition, fit_regressor
-from nearedge.models.pretraining import WORTH, pretraining_of
+from nearedge.models.pretraining import WORTHS, pretraining_of
 from nearedge.spectra import alignment_reference
 from nearedge.studies.assessment import assess_library, method_for
 from nearedge.uncertainty import DEFAULT_COVERAGE, NOVELTY_LEVEL, calibrate, to_attachment
@@ -176,10 +176,10 @@ def _continued(info: dict[str, Any]) -> str:
     before, alignment = info["pretraining"], info["pretraining"]["alignment"]
     return f"""
 Continued from a model of {before["sites"]} sites from {before["engine"]}
-({before["engine_version"]}; library `{before["hash"]}`), which count as {WORTH:g} sites beside the
-{before["finishing_sites"]} above. Their energies were stretched by {alignment["stretch"]:.3f} and
-moved by {alignment["shift_eV"]:+.1f} eV, one stretch and one shift for the engine, fitted on the
-sites above.
+({before["engine_version"]}; library `{before["hash"]}`), which count as {WORTHS[0]:g} to
+{WORTHS[-1]:g} sites beside the {before["finishing_sites"]} above. Their energies were stretched by
+{alignment["stretch"]:.3f} and moved by {alignment["shift_eV"]:+.1f} eV, one stretch and one shift
+for the engine, fitted on the sites above.
 """
 
 

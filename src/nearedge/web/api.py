@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Coroutine
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
@@ -193,7 +195,8 @@ def add_api(app: FastAPI, state: State) -> None:
             if not body:
                 return Answer.error(422, "the body is empty; send arrays as openapi.json describes")
             given = options | {"small": len(body) <= SMALL_BYTES}
-            return await state.pool.run(Task("predict", options=given, body=body), client)
+            task = Task("predict", options=given, body=body)
+            return await _unless_gone(request, state.pool.run(task, client))
         if kind == "multipart/form-data":
             return await _predicted_form(request, options, client)
         return Answer.error(415, "send multipart/form-data with the field `files`, or JSON")
@@ -202,7 +205,7 @@ def add_api(app: FastAPI, state: State) -> None:
         files = await read_form(request, state.settings.limits)
         if isinstance(files, Answer):
             return files
-        return await state.predict_content(files, options, client)
+        return await _unless_gone(request, state.predict_content(files, options, client))
 
     app.include_router(router)
 
@@ -232,6 +235,24 @@ async def read_form(request: Request, limits: Limits) -> list[tuple[str, bytes]]
         return [(one.filename or "", await one.read()) for one in uploads]
     finally:
         await form.close()
+
+
+async def _unless_gone(request: Request, work: Coroutine[Any, Any, Answer]) -> Answer:
+    """Wait for an answer, or give it up when its client goes: then no worker takes it any more."""
+
+    async def gone() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+
+    answering, leaving = asyncio.ensure_future(work), asyncio.ensure_future(gone())
+    try:
+        await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if answering.done():
+            return answering.result()
+        return Answer.error(503, "the client has gone")
+    finally:
+        for one in (answering, leaving):
+            one.cancel()
 
 
 def _response(answer: Answer) -> Response:

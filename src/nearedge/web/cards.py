@@ -14,11 +14,8 @@ from nicegui import ui
 from nearedge.web.charts import library_chart
 from nearedge.web.schema import ModelEntry
 
-# In an installed package they stand beside this module, in a checkout where everybody finds them.
-_PLACES = (
-    Path(__file__).parent / "examples",
-    Path(__file__).parents[3] / "examples" / "spectra",
-)
+# Links to examples/spectra, so that an installed package has them too.
+_EXAMPLES = Path(__file__).parent / "examples"
 
 
 @dataclass(frozen=True)
@@ -45,22 +42,10 @@ class Example:
 
 def examples() -> list[Example]:
     """What there is to try."""
-    folder = next((place for place in _PLACES if place.is_dir()), None)
-    found = []
-    if folder is not None:
-        site, sample = ((folder / f"{name}.dat").read_bytes() for name in ("site", "sample"))
-        found = [
-            Example(
-                "example-site", "One site, calculated", "radio_button_checked", "site.dat", site
-            ),
-            Example(
-                "example-scan",
-                "A measurement, simulated",
-                "sensors",
-                "simulated scan.dat",
-                _as_measured(sample),
-            ),
-        ]
+    files = [
+        Example("example-site", "One site, calculated", "adjust", *_file("site.dat")),
+        Example("example-scan", "A scan, simulated", "sensors", *_file("scan.xdi")),
+    ]
     series = Example(
         "example-series",
         "A series of 24 scans, simulated",
@@ -69,19 +54,11 @@ def examples() -> list[Example]:
         None,
         24,
     )
-    return [*found, series]
+    return [*files, series]
 
 
-def _as_measured(calculated: bytes) -> bytes:
-    """A calculated spectrum as an instrument might give it: other energies, background, noise."""
-    table = np.loadtxt(calculated.decode().splitlines())
-    energy_eV = np.arange(-22.0, 32.0, 0.1)
-    above = np.interp(energy_eV, table[:, 0], table[:, 1] / table[:, 1].mean(), left=0.0)
-    above[energy_eV < -5.0] = 0.0
-    random = np.random.default_rng(3)
-    counts = above + 0.35 - 0.004 * energy_eV + random.normal(0.0, 0.008, energy_eV.size)
-    rows = zip(energy_eV + 531.2, counts, strict=True)
-    return "".join(f"{energy:.2f} {count:.5f}\n" for energy, count in rows).encode()
+def _file(name: str) -> tuple[str, bytes]:
+    return name, (_EXAMPLES / name).read_bytes()
 
 
 def model_card(model: ModelEntry) -> None:

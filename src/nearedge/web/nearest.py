@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _AROUND_A = 4.2
 _BOND = 1.25
 _PEROXIDE_A = 1.7
+# Distances are kept with so much rounding.
+_SAME_A = 0.02
 _OXYGEN = 8
 
 
@@ -43,12 +45,7 @@ def sites_with_atoms(model: Model, intensity: Float[np.ndarray, " grid"]) -> lis
     """
     [found] = nearest_sites(model, intensity[None]) or [[]]
     structures = _structures() if found else {}
-    return [
-        site | _cluster(structures[site["structure"]], site["atom"])
-        if _is_in(structures.get(site["structure"]), site)
-        else site
-        for site in found
-    ]
+    return [site | (_around(structures.get(site["structure"]), site) or {}) for site in found]
 
 
 @lru_cache(maxsize=1)
@@ -58,10 +55,22 @@ def _structures() -> dict[str, Atoms]:
     return {str(one.info["structure_id"]): one for one in open_structures(embedded_library())}
 
 
-def _is_in(structure: Atoms | None, site: dict[str, Any]) -> bool:
+def _around(structure: Atoms | None, site: dict[str, Any]) -> dict[str, Any] | None:
+    """The atoms around a site; None if they are not those that the model knows it by.
+
+    A model may have been trained on another library, with structures of the same names.
+    """
     if structure is None or site["atom"] >= len(structure):
-        return False
-    return structure[site["atom"]].symbol == site["element"]
+        return None
+    if structure[site["atom"]].symbol != site["element"]:
+        return None
+    cluster = _cluster(structure, site["atom"])
+    away = np.linalg.norm(cluster["positions_A"], axis=1)
+    for neighbour in site["neighbours"]:
+        at = [kind == neighbour["element"] for kind in cluster["symbols"]]
+        if np.abs(away[at] - neighbour["distance_A"]).min(initial=np.inf) > _SAME_A:
+            return None
+    return cluster
 
 
 def _cluster(structure: Atoms, site: int) -> dict[str, Any]:

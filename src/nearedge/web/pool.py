@@ -24,7 +24,7 @@ _START_SECONDS = 60.0
 _RETRY_SECONDS = 1.0
 
 
-@dataclass
+@dataclass(eq=False)
 class _Job:
     task: Task
     client: str
@@ -47,6 +47,14 @@ class _Queue:
             line.appendleft(job)
         else:
             line.append(job)
+
+    def drop(self, job: _Job) -> None:
+        """Leave out a job that nobody waits for, if it still waits here."""
+        line = self.jobs.get(job.client)
+        if line is not None and job in line:
+            line.remove(job)
+            if not line:
+                del self.jobs[job.client]
 
     def take(self, running: Counter[str] | None = None) -> _Job | None:
         """The first job of the client whose turn it is: of those with the fewest running."""
@@ -140,7 +148,11 @@ class Pool:
             return Answer.error(503, "the server is busy; send the request again in a few seconds")
         job = _Job(task, client, asyncio.get_running_loop().create_future())
         await self._put(job)
-        return await job.done
+        try:
+            return await job.done
+        except asyncio.CancelledError:
+            (self._small if task.options.get("small") else self._long).drop(job)
+            raise
 
     async def _put(self, job: _Job, first: bool = False) -> None:
         async with self._news:

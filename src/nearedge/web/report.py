@@ -30,6 +30,7 @@ header b { color: #0b6e6e; } header span { color: #55606e; overflow-wrap: anywhe
 .interval { font-size: 1.15em; color: #38424e; margin: 0 0 .8em; }
 h2 { font-size: 1.05em; margin: 1.2em 0 .35em; }
 table { border-collapse: collapse; width: 100%; } td.n, th.n { text-align: right; }
+.above { margin: 1em 0 -.6em; } td.n { white-space: nowrap; }
 th, td { text-align: left; padding: .2em .8em .2em 0; border-bottom: 1px solid #dde3ea; }
 .columns { display: grid; grid-template-columns: 86mm 1fr; gap: 8mm; align-items: start; }
 img { width: 85mm; } .faint { color: #55606e; } ol { padding-left: 1.3em; margin: 0; }
@@ -37,7 +38,8 @@ img { width: 85mm; } .faint { color: #55606e; } ol { padding-left: 1.3em; margin
 @media print { body { margin: 0; max-width: none; padding: 0; } .hint { display: none; } }
 </style></head><body>
 <header><b>nearedge</b><span>{{ shown.title }}</span></header>
-<p class="number">{{ number[0] }}</p>
+{% if shown.coordination is not none %}<p class="faint above">Average coordination number</p>
+{% endif %}<p class="number">{{ number[0] }}</p>
 <p class="interval">{{ number[1] }}</p>
 <div class="columns"><img alt="The spectrum over the library's bands, the energies that decided, and
 the probability of each environment" src="data:image/png;base64,{{ picture }}">
@@ -113,4 +115,4 @@ def _share(found: tuple[float, float, float] | None) -> Any:
     if found is None:
         return ""
     mean, low, high = found
-    return f"{mean:.0%}" + (f" ({low:.0%} to {high:.0%})" if low == low else "")
+    return f"{mean:.0%}" + (f" ({100 * low:.0f}–{100 * high:.0f})" if low == low else "")
