@@ -130,3 +130,10 @@ def test_every_command_of_the_guide_runs(tmp_path):
     assert assessed["classifier"]["held_out"]["sites_test"] > largest
     described = json.loads((work / "fe-model" / "model.json").read_text())
     assert (described["absorber"], described["edge"]) == ("Fe", "K")
+
+
+def test_the_distances_that_the_guide_shows_are_those_of_the_recipe():
+    recipe = (EXAMPLE / "recipe.toml").read_text()
+    [shown] = re.findall(r"```\nFe-O\n(.*?)  \.\.\.\n```", GUIDE, re.DOTALL)
+    for line in shown.splitlines():
+        assert f"#   {line.strip()}\n" in recipe
