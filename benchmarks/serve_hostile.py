@@ -108,7 +108,8 @@ def main() -> None:
         own, _ = asyncio.run(_beside(address, good, None, seconds, kill))
         print(f"all workers killed meanwhile: {own.row()}")
         print(f"workers after that: {len(process.children())}")
-    left = {path.name for path in set(Path("/tmp").iterdir()) - before if "nearedge" in path.name}
+    new = {path.name for path in set(Path("/tmp").iterdir()) - before}
+    left = {name for name in new if "nearedge-serve" in name}
     print(f"left on the disk: {sorted(left) or 'nothing'}")
 
 
