@@ -95,7 +95,7 @@ def reach_A(cluster: Cluster) -> float:
     Examples
     --------
     >>> one = Cluster(("O", "Li"), np.array([[0.0, 0.0, 0.0], [2.5, 0.0, 0.0]]))
-    >>> round(reach_A(one), 1)
+    >>> round(float(reach_A(one)), 1)
     3.2
     """
     distances = np.linalg.norm(cluster.positions_A, axis=1)[_bonded(cluster)]
