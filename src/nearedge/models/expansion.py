@@ -16,7 +16,7 @@ from nearedge.models.network import softmax
 from nearedge.models.preprocessing import Preprocessing
 
 # Spectra that are answered together: enough to fill a matrix product, few enough for the cache.
-_BLOCK = 1024
+_BLOCK = 512
 # Share of the mean over the whole grid that the mean over a window counts as at least. A spectrum
 # that is all but empty there is none of the library's, and must not be blown up; added in squares,
 # it changes others by a constant factor, near enough.
@@ -123,7 +123,7 @@ class Expansion:
     def outputs(
         self, x: Float[np.ndarray, "spectrum feature"]
     ) -> Float[np.ndarray, "spectrum output"]:
-        """Value of every output, in the precision of `x`.
+        """Value of every output, worked out in double precision and given in that of `x`.
 
         Raises
         ------
@@ -132,14 +132,14 @@ class Expansion:
             are not finite, or a mean that is not positive.
         """
         self.preprocessing.check(x)
-        centres, radial = self.centres.astype(x.dtype), self.radial.astype(x.dtype)
-        linear = self.linear.astype(x.dtype)
         values = np.empty((len(x), len(self.bias)), x.dtype)
+        # Large coefficients of near spectra cancel, which takes double precision.
+        centres, radial = self.centres.astype(np.float64), self.radial.astype(np.float64)
         for first in range(0, len(x), _BLOCK):
-            block = x[first : first + _BLOCK]
+            block = x[first : first + _BLOCK].astype(np.float64)
             near = gaussians(self.window.inputs(block), centres) @ radial
-            whole = self.preprocessing.inputs(block) @ linear if linear.any() else 0.0
-            values[first : first + _BLOCK] = near + whole + self.bias.astype(x.dtype)
+            whole = self.preprocessing.inputs(block) @ self.linear if self.linear.any() else 0.0
+            values[first : first + _BLOCK] = near + whole + self.bias
         return values
 
     def slope(
