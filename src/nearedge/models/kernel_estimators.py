@@ -49,7 +49,8 @@ class KernelSpectrumClassifier(ClassifierMixin, _KernelEstimator):
     >>> rng = np.random.default_rng(0)
     >>> spectra = 5 + rng.normal(size=(200, 5))
     >>> labels = np.where(spectra[:, 0] > 5, "1 Fe", "2 Fe")
-    >>> classifier = KernelSpectrumClassifier().fit(spectra[:150], labels[:150])
+    >>> classifier = KernelSpectrumClassifier(normalise="none")
+    >>> classifier = classifier.fit(spectra[:150], labels[:150])
     >>> classifier.score(spectra[150:], labels[150:]) > 0.9
     True
     """
@@ -112,7 +113,8 @@ class KernelSpectrumRegressor(RegressorMixin, _KernelEstimator):
     --------
     >>> rng = np.random.default_rng(0)
     >>> spectra = 5 + rng.normal(size=(200, 5))
-    >>> regressor = KernelSpectrumRegressor(noise=0.01).fit(spectra[:150], spectra[:150, 0])
+    >>> regressor = KernelSpectrumRegressor(noise=0.01, normalise="none")
+    >>> regressor = regressor.fit(spectra[:150], spectra[:150, 0])
     >>> regressor.score(spectra[150:], spectra[150:, 0]) > 0.8
     True
     """
