@@ -124,7 +124,7 @@ def assessment_tables(results: dict[str, Any]) -> list[Table]:
         )
         for name, found in regressor["by_kind"].items()
     ]
-    fractions = results["composition"]["held_out"]["rmse_test"]
+    fractions = results["composition"]["held_out"]
     return [
         Table(
             "Methods on unseen groups",
