@@ -133,7 +133,7 @@ def assessment_tables(results: dict[str, Any]) -> list[Table]:
         (str(one["group"]), str(one["sites"]), f"{one['accuracy']:.1%}", f"{one['coverage']:.1%}")
         for one in classifier["by_group"]
     ]
-    fractions = results["composition"]["held_out"]["rmse_test"]
+    fractions = results["composition"]["held_out"]
     return [
         Table(
             "Methods on unseen groups",
