@@ -22,6 +22,7 @@ from nearedge.models import (
     initial_parameters,
     load_model,
 )
+from nearedge.models.kernel import fit_kernel_classifier, fit_kernel_regression
 
 RNG = np.random.default_rng(0)
 # Intensities far from 1, on a rising background: running sums then lose digits soonest.

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -70,9 +71,17 @@ def test_many_small_uploads_at_once_do_not_get_into_each_other(server, site, mea
 
 
 def _alike(one, other) -> bool:
-    """Sums in another order differ in the last digits of single precision."""
+    """Sums in another order differ in the last digits of single precision.
+
+    A p-value is a rank among calibration spectra, which those digits can move by a place.
+    """
     if isinstance(one, dict):
-        return one.keys() == other.keys() and all(_alike(one[key], other[key]) for key in one)
+        return one.keys() == other.keys() and all(
+            one[key] == pytest.approx(other[key], abs=0.02)
+            if key == "p_value"
+            else _alike(one[key], other[key])
+            for key in one
+        )
     if isinstance(one, list):
         return len(one) == len(other) and all(map(_alike, one, other))
     if isinstance(one, float):
@@ -204,7 +213,9 @@ def test_the_work_for_a_client_that_goes_is_given_up() -> None:
         await asyncio.sleep(0)
         return answer.status
 
-    assert asyncio.run(ask()) == 503
+    # In a thread of its own: the browser's tests leave a loop running in theirs.
+    with ThreadPoolExecutor(1) as apart:
+        assert apart.submit(asyncio.run, ask()).result() == 503
     assert given_up == [True]
 
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,9 @@ def _in_pool(work: Callable[..., Coroutine[Any, Any, Any]], size: int = 2, **lim
             await pool.stop()
             assert not any(map(_runs, pool.pids()))
 
-    return asyncio.run(run())
+    # In a thread of its own: the browser's tests leave a loop running in theirs.
+    with ThreadPoolExecutor(1) as apart:
+        return apart.submit(asyncio.run, run()).result()
 
 
 def _task(path: Path = EXAMPLE, **options: Any):
