@@ -128,7 +128,7 @@ def test_every_command_of_the_guide_runs(tmp_path):
     assert len(assessed["windows"]) == 2
     largest = max(assessed["classes"].values()) / assessed["sites"]
     assert assessed["classifier"]["held_out"]["sites_test"] > largest
-    described = json.loads((work / "fe-model" / "model.json").read_text())
+    described = json.loads((work / "fe-model" / "model.json").read_text())["info"]
     assert (described["absorber"], described["edge"]) == ("Fe", "K")
 
 
