@@ -254,7 +254,7 @@ def test_pictures_of_the_page_and_nothing_sticks_out(
     page = open_page(address, width=width, height=860, theme=theme)
     page.locator(".js-plotly-plot .legend").first.wait_for()
     page.screenshot(path=pictures / f"start-{theme}-{width}.png", full_page=True)
-    page.get_by_role("button", name="A scan, simulated").click()
+    page.get_by_role("button", name="One site, calculated").click()
     page.locator(".ne-sites button").first.wait_for()
     page.locator(".ne-main .js-plotly-plot .legend").first.wait_for()
     page.wait_for_timeout(700)
