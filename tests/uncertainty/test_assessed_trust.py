@@ -73,7 +73,7 @@ def test_the_report_holds_figures_tables_and_all_numbers(known, trust, tmp_path)
     figures = {
         "classifier": {"held_out": held_out | site_figures(trust)},
         "regressor": {"held_out": numbers | number_figures(trust)},
-        "composition": {"held_out": {"rmse_test": {"nearedge": 0.05, "class means": 0.1}}},
+        "composition": {"held_out": {"nearedge": 0.05, "class means": 0.1}},
         "coverage_kind": "empirical",
         "group_by": "trajectory",
         "folds": 14,
