@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -61,7 +61,7 @@ def _train(library, sites: Sites, folds, kept: Path) -> None:
         progress=lambda what, done, total: print(f"{what} {done} of {total}", flush=True),
     )
     for number, (train, left_out) in enumerate(folds):
-        own, models = _part(sites, train), trained[number]
+        own, models = sites.part(train), trained[number]
         calibration = calibrate(
             DEFAULT, own, known.without_fold(number), models.classifier, SEED + number
         )
@@ -85,14 +85,3 @@ def _train(library, sites: Sites, folds, kept: Path) -> None:
         }
         save_model(kept / f"fold{number}", estimators, info, "", to_attachment(calibration))
     (kept / "complete").write_text(json.dumps({"folds": len(folds), "seed": SEED}) + "\n")
-
-
-def _part(sites: Sites, rows: np.ndarray) -> Sites:
-    return replace(
-        sites,
-        intensity=sites.intensity[rows],
-        environment=sites.environment[rows],
-        coordination=sites.coordination[rows],
-        group=sites.group[rows],
-        keys={name: keys[rows] for name, keys in sites.keys.items()},
-    )

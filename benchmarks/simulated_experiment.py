@@ -19,11 +19,11 @@ from held_out_models import held_out_models
 from nearedge.data import embedded_library
 from nearedge.library import open_library
 from nearedge.predict import predict
-from nearedge.spectra import Spectrum, broaden
+from nearedge.spectra import Spectrum
+from nearedge.studies.simulated import simulate_scan
 
 OUT = Path("results/simulated_experiment.json")
 EACH = 60
-NOMINAL_EV = 530.0
 
 
 def experiment(library, rows: np.ndarray, random: np.random.Generator):
@@ -33,16 +33,11 @@ def experiment(library, rows: np.ndarray, random: np.random.Generator):
     drawn = random.choice(rows, random.integers(20, 71))
     energy_eV = library["energy"].values.astype(float)
     mean = library["intensity"].values[drawn].astype(float).mean(axis=0)
-    spectrum = broaden(energy_eV, mean, random.uniform(0.1, 0.5))
-    zero = NOMINAL_EV + random.uniform(-2.0, 2.0)
-    scan = np.arange(-18.0, 32.0, 0.15)
-    above = np.interp(scan, energy_eV, spectrum / spectrum.mean(), left=0.0)
-    background = random.uniform(0.5, 3.0) + random.uniform(-0.01, 0.01) * scan
-    i0 = random.poisson(1e6, scan.size)
-    counts = random.poisson(random.uniform(0.02, 0.1) * i0 * (above + background))
+    scan = simulate_scan(energy_eV, mean, random)
     truth = float(library["coordination"].values[drawn].astype(float).mean())
-    measured = Spectrum(scan + zero, counts / i0, "absolute", "simulated", "1", "table", raw=True)
-    return truth, -zero, measured
+    signal = scan.counts / scan.i0
+    measured = Spectrum(scan.energy_eV, signal, "absolute", "simulated", "1", "table", raw=True)
+    return truth, -scan.zero_eV, measured
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -15,24 +15,13 @@ from nearedge.mixtures import Sites, load_sites
 from nearedge.models import Model
 from nearedge.models.method import DEFAULT, Method, fit_classifier, fit_regressor
 from nearedge.predict import predict_files
-from nearedge.spectra import alignment_reference, broaden
+from nearedge.spectra import alignment_reference
+from nearedge.studies.simulated import simulate_scan
 from nearedge.uncertainty import answer_out_of_fold, calibrate, to_attachment
 
 pytestmark = pytest.mark.slow
 
 EXPERIMENTS = 60
-NOMINAL_EV = 530.0
-
-
-def _some(sites: Sites, kept: np.ndarray) -> Sites:
-    return replace(
-        sites,
-        intensity=sites.intensity[kept],
-        environment=sites.environment[kept],
-        coordination=sites.coordination[kept],
-        group=sites.group[kept],
-        keys={name: keys[kept] for name, keys in sites.keys.items()},
-    )
 
 
 def _model(method: Method, sites: Sites, reference: dict) -> Model:
@@ -70,7 +59,7 @@ def model(library, unseen: np.ndarray) -> Model:
         library["environment"].values.astype(int)[~unseen],
         library["structure_id"].values.astype(int)[~unseen],
     )
-    return _model(DEFAULT, _some(sites, ~unseen), reference)
+    return _model(DEFAULT, sites.part(~unseen), reference)
 
 
 def _write_xdi(path: Path, energy_eV: np.ndarray, i0: np.ndarray, signal: np.ndarray) -> Path:
@@ -95,15 +84,9 @@ def _experiment(library, rows: np.ndarray, path: Path, seed: int) -> tuple[float
     drawn = random.choice(rows, random.integers(20, 71))
     energy_eV = library["energy"].values.astype(float)
     mean = library["intensity"].values[drawn].astype(float).mean(axis=0)
-    spectrum = broaden(energy_eV, mean, random.uniform(0.1, 0.5))
-    zero = NOMINAL_EV + random.uniform(-2.0, 2.0)
-    scan = np.arange(-18.0, 32.0, 0.15)
-    above = np.interp(scan, energy_eV, spectrum / spectrum.mean(), left=0.0)
-    background = random.uniform(0.5, 3.0) + random.uniform(-0.01, 0.01) * scan
-    i0 = random.poisson(1e6, scan.size)
-    counts = random.poisson(random.uniform(0.02, 0.1) * i0 * (above + background))
+    scan = simulate_scan(energy_eV, mean, random)
     truth = float(library["coordination"].values[drawn].astype(float).mean())
-    return truth, -zero, _write_xdi(path, scan + zero, i0, counts)
+    return truth, -scan.zero_eV, _write_xdi(path, scan.energy_eV, scan.i0, scan.counts)
 
 
 @pytest.fixture(scope="module")

@@ -117,7 +117,7 @@ def why(model: Model, intensity: Float[np.ndarray, "n energy"]) -> list[dict[str
     Returns
     -------
     list of dict
-        ``environment`` and ``coordination``, each with the networks' answer, that to the library's
+        ``environment`` and ``coordination``, each with the model's answer, that to the library's
         mean spectrum, and the ``energies`` that made the difference; ``nearest``, see
         `nearedge.models.nearest.nearest_sites`.
     """

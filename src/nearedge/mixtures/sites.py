@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from nearedge.library.schema import TARGET, names
 from nearedge.mixtures.groups import GroupBy, site_groups
@@ -43,6 +43,23 @@ class Sites:
     group: Int[np.ndarray, " site"]
     group_by: GroupBy
     keys: dict[str, np.ndarray]
+
+    def part(self, rows: Int[np.ndarray, " row"] | Bool[np.ndarray, " site"]) -> Sites:
+        """Some of the sites, with the same labels.
+
+        Parameters
+        ----------
+        rows
+            Their positions, or True for each that is kept.
+        """
+        return replace(
+            self,
+            intensity=self.intensity[rows],
+            environment=self.environment[rows],
+            coordination=self.coordination[rows],
+            group=self.group[rows],
+            keys={name: keys[rows] for name, keys in self.keys.items()},
+        )
 
 
 def load_sites(library: xarray.Dataset, grid: EnergyGrid, group_by: GroupBy | None = None) -> Sites:
