@@ -16,7 +16,7 @@ from nearedge.models import (
     load_model,
     save_model,
 )
-from nearedge.models.expansion import gaussians, on_simplex
+from nearedge.models.expansion import gaussians, on_simplex, read_samples
 from nearedge.models.kernel import fit_kernel_classifier, fit_kernel_regression
 
 RNG = np.random.default_rng(0)
@@ -82,6 +82,48 @@ def test_the_regression_is_the_mean_of_its_gaussian_process() -> None:
     mean = inverse.sum(axis=0) @ CENTRES[:60] / inverse.sum()
     expected = mean + prior[60:, :60] @ inverse @ (CENTRES[:60] - mean)
     np.testing.assert_allclose(fitted.outputs(SPECTRA[60:])[:, 0], expected, rtol=1e-4)
+
+
+def test_usual_samples_are_read_by_what_usual_samples_taught() -> None:
+    """Far from them the answer is that for any sample; near them it is drawn to theirs."""
+    usual = np.abs(CENTRES[TRAINED] - 11.0) < 1.0
+    target = np.stack([CENTRES[TRAINED], np.zeros(60)], axis=1) / 10
+    fitted = fit_kernel_regression(SPECTRA[TRAINED], target, np.ones(60), KERNEL, usual)
+    regressor, outputs = KernelRegressor(fitted.only([0, 1, 2])), fitted.outputs(SPECTRA)
+    assert np.abs(outputs[:, 1]).max() < 1e-6
+    own = fit_kernel_regression(SPECTRA[TRAINED], target[:, :1], np.ones(60), KERNEL)
+    np.testing.assert_allclose(outputs[:, 0], own.outputs(SPECTRA)[:, 0], rtol=1e-6)
+    apart = np.abs(outputs[:, 0] - outputs[:, 2])
+    number, near = regressor.predict(SPECTRA), apart < 0.05
+    assert near.any()
+    assert (np.abs(number - outputs[:, 2])[near] < np.abs(number - outputs[:, 0])[near]).all()
+    far = outputs[:1, :3] + np.array([[2.0, 0.0, 0.0]])
+    np.testing.assert_allclose(regressor.numbers(far)[0], far[:, 0], rtol=1e-6)
+
+
+def test_two_readers_around_the_same_spectra_are_kept_and_asked_as_one(tmp_path: Path) -> None:
+    usual = CENTRES[TRAINED] < 12.0
+    target = np.column_stack([CENTRES[TRAINED], np.ones(60), np.eye(3)[CODES[TRAINED]]])
+    fitted = fit_kernel_regression(SPECTRA[TRAINED], target, np.ones(60), KERNEL, usual)
+    regressor = KernelRegressor(fitted.only([0, 1, 5]))
+    composition = KernelClassifier(fitted.only([2, 3, 4, 7, 8, 9]), CLASSES, link="simplex")
+    classifier = fit_kernel_classifier(
+        SPECTRA[TRAINED], np.eye(3)[CODES[TRAINED]], CLASSES, KERNEL
+    )
+    parts = {"classifier": classifier, "regressor": regressor, "composition": composition}
+    save_model(tmp_path / "model", parts, {}, "# card")
+    loaded = load_model(tmp_path / "model")
+    assert loaded.composition is not None
+    (number, spread), fractions = read_samples(loaded.regressor, loaded.composition, SPECTRA)
+    alone, alone_spread = regressor.predict_with_spread(SPECTRA)
+    assert spread is not None
+    assert alone_spread is not None
+    np.testing.assert_allclose(number, alone, rtol=1e-9)
+    np.testing.assert_allclose(spread, alone_spread, rtol=1e-9)
+    np.testing.assert_allclose(fractions, composition.predict_proba(SPECTRA), atol=1e-9)
+    np.testing.assert_allclose(fractions.sum(axis=1), 1.0)
+    stored = (tmp_path / "model" / "model.safetensors").read_bytes()
+    assert b"composition.centres" not in stored[:20000]
 
 
 def test_what_lies_outside_the_window_does_not_sway_the_classifier(classifier) -> None:
