@@ -66,11 +66,11 @@ def kernel(change: Callable[[np.ndarray, int], np.ndarray] | None = None, **sett
     chosen = replace(DEFAULT.near_edge(DEFAULT.classifier), **settings)
 
     def answer(sites: Sites, train: Rows, asked: np.ndarray, seed: int) -> np.ndarray:
-        x, target = sites.intensity[train], np.eye(len(sites.labels))[sites.environment[train]]
+        x, codes = sites.intensity[train], sites.environment[train]
         if change is not None:
-            x, target = np.concatenate([x, change(x, seed)]), np.concatenate([target, target])
+            x, codes = np.concatenate([x, change(x, seed)]), np.concatenate([codes, codes])
         classes = np.array(sites.labels)
-        return fit_kernel_classifier(x, target, classes, chosen).predict_proba(asked).argmax(axis=1)
+        return fit_kernel_classifier(x, codes, classes, chosen).predict_proba(asked).argmax(axis=1)
 
     return answer
 

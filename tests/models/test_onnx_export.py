@@ -71,8 +71,9 @@ def test_expansions_agree_to_1e_5(tmp_path: Path) -> None:
     spectra = SPECTRA.astype(float)
     kernel = KernelSettings(window=(10, 70), radial=10.0, linear=1.0)
     classes = np.array(["a", "b", "c"])
-    target = np.eye(3)[rng.integers(3, size=len(spectra))]
-    classifier = fit_kernel_classifier(spectra, target, classes, kernel)
+    codes = rng.integers(3, size=len(spectra))
+    target = np.eye(3)[codes]
+    classifier = fit_kernel_classifier(spectra, codes, classes, kernel)
     ones = np.ones(len(spectra))
     regressor = KernelRegressor(fit_kernel_regression(spectra, target[:, :1], ones, kernel))
     twice = fit_kernel_regression(spectra, target[:, :2], ones, kernel, target[:, 0] > 0)
