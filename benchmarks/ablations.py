@@ -62,7 +62,7 @@ NumberVariant = Callable[[Sites, Rows, np.ndarray, int], np.ndarray]
 
 
 def kernel(change: Callable[[np.ndarray, int], np.ndarray] | None = None, **settings: Any):
-    """Kernel logistic regression with other settings, or of changed spectra beside the sites."""
+    """Pairwise kernel logistic regression with other settings, or of changed spectra beside the sites."""
     chosen = replace(DEFAULT.near_edge(DEFAULT.classifier), **settings)
 
     def answer(sites: Sites, train: Rows, asked: np.ndarray, seed: int) -> np.ndarray:
@@ -147,8 +147,8 @@ CLASSIFIERS: dict[str, ClassifierVariant] = {
     "kernel, -5 to 12 eV": kernel(window=(0, 86)),
     "kernel, -5 to 8 eV (chosen)": kernel(),
     "kernel, -5 to 6 eV": kernel(window=(0, 56)),
-    "half the width squared": kernel(width=2.0),
-    "twice the width squared": kernel(width=8.0),
+    "half the width squared": kernel(width=1.0),
+    "twice the width squared": kernel(width=4.0),
     "a third of the prior variance": kernel(radial=100.0),
     "three times the prior variance": kernel(radial=1000.0),
     "with broadened, noisy copies": kernel(lambda x, seed: DEFAULT.change(x, seed, share=1.0)),
