@@ -62,7 +62,7 @@ NumberVariant = Callable[[Sites, Rows, np.ndarray, int], np.ndarray]
 
 
 def kernel(change: Callable[[np.ndarray, int], np.ndarray] | None = None, **settings: Any):
-    """Pairwise kernel logistic regression with other settings, or of changed spectra beside the sites."""
+    """The chosen classifier with other settings, or of changed spectra beside the sites."""
     chosen = replace(DEFAULT.near_edge(DEFAULT.classifier), **settings)
 
     def answer(sites: Sites, train: Rows, asked: np.ndarray, seed: int) -> np.ndarray:
