@@ -83,10 +83,13 @@ def average_answers(
     p_value = None if every.p_value is None else nodes(every.p_value).mean(axis=0)
     novel = None if p_value is None else p_value <= NOVELTY_LEVEL
     reasons, corrections = [""] * n, [None] * n
-    for row in np.flatnonzero(novel) if novel is not None else ():
-        why = answer(model, intensity[count // 2, row : row + 1])
-        if why.reasons is not None and why.corrections is not None:
-            reasons[row], corrections[row] = why.reasons[0], why.corrections[0]
+    rows = np.flatnonzero(novel) if novel is not None else np.zeros(0, int)
+    if rows.size:
+        why = answer(model, intensity[count // 2, rows])
+        for row, reason, correction in zip(
+            rows.tolist(), why.reasons or (), why.corrections or (), strict=False
+        ):
+            reasons[row], corrections[row] = reason, correction
     return replace(
         every,
         probabilities=nodes(every.probabilities).mean(axis=0),
