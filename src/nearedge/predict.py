@@ -13,7 +13,7 @@ import numpy as np
 
 from nearedge._answering import TYPICAL_FWHM_EV, average_answers, sensitivities
 from nearedge._answering import why as why_of
-from nearedge._measured import Handling, NoAnswer, Stack, align, inputs, nodes
+from nearedge._measured import Handling, NoAnswer, Stack, align, inputs, nodes, stretch_of
 from nearedge.data import DEFAULT_MODEL, model_folder
 from nearedge.errors import NearedgeError, UsageError
 from nearedge.spectra import (
@@ -420,7 +420,6 @@ def _of_stack(
         found = align([stack]) if shift is None else shift
         alignment, notes = _told(found, stack)
         at_eV = nodes(found)
-        stretch = found.uncertainty_eV / float(at_eV.std()) if at_eV.size > 1 else 1.0
         for rows, block in stack.prepared():
             sampled = np.stack(list(inputs(block, grid, at_eV)))
             tail = [
@@ -437,7 +436,7 @@ def _of_stack(
                 fwhm_eV=_width(found) if sensitivity else None,
                 why=why,
                 usable=block.rises,
-                stretch=stretch,
+                stretch=stretch_of(found, at_eV),
             )
             rivals = [at for at, share in found.alternatives() if share >= _RIVAL]
             if len(rivals) > 1:
