@@ -21,7 +21,15 @@ from nearedge.models.method import fit_classifier, fit_composition, fit_regresso
 from nearedge.models.pretraining import WORTHS, pretraining_of
 from nearedge.spectra import alignment_reference
 from nearedge.studies.assessment import assess_library, method_for
-from nearedge.uncertainty import DEFAULT_COVERAGE, NOVELTY_LEVEL, calibrate, to_attachment
+from nearedge.studies.reach import ask_left_out, fit_reach
+from nearedge.uncertainty import (
+    DEFAULT_COVERAGE,
+    NOVELTY_LEVEL,
+    FoldModels,
+    calibrate,
+    fit_statements,
+    to_attachment,
+)
 
 if TYPE_CHECKING:
     import xarray
@@ -66,7 +74,15 @@ def train_model(
     """
     library = open_library(library_path).load()
     method = method_for(library, window_eV, pretrained)
-    assessment = assess_library(library, method, seed=seed, executor=executor, progress=progress)
+    folds: list[tuple[tuple[np.ndarray, np.ndarray], FoldModels]] = []
+    assessment = assess_library(
+        library,
+        method,
+        seed=seed,
+        executor=executor,
+        progress=progress,
+        observe=lambda rows, models: folds.append((rows, models)),
+    )
     sites = load_sites(library, method.grid)
     if method.pretraining is not None:
         sites = method.pretraining.widen(sites)
@@ -75,6 +91,25 @@ def train_model(
     regressor = fit_regressor(method, sites, everything, seed)
     composition = fit_composition(method, sites, everything, seed)
     calibration = calibrate(method, sites, assessment.known, classifier, seed)
+    spectra = library["energy"].values.astype(float), library["intensity"].values.astype(float)
+    zeros = _zeros(library)
+    reference = alignment_reference(*spectra, zeros, seed)
+    reference["reach"] = fit_reach(
+        [
+            ask_left_out(
+                method,
+                sites,
+                spectra,
+                zeros,
+                rows,
+                models.regressor,
+                fit_statements(assessment.known.without_fold(fold)).intervals,
+                reference["scatter_eV"] or 0.0,
+                seed + fold,
+            )
+            for fold, (rows, models) in enumerate(folds)
+        ]
+    )
     summary = library_info(library_path)
     info = {
         "absorber": library["absorber"].attrs["labels"][0],
@@ -101,13 +136,7 @@ def train_model(
             # Of what the regressor learns, which a scheme may have replaced.
             "mean_coordination": float(sites.coordination.mean()),
         },
-        "reference": alignment_reference(
-            library["energy"].values.astype(float),
-            library["intensity"].values.astype(float),
-            library["environment"].values.astype(int),
-            _zeros(library),
-            seed,
-        ),
+        "reference": reference,
         "bands": class_bands(sites.intensity, sites.environment, sites.labels),
         "trained_broadening_eV": method.augmentation.broadening_eV if method.augmentation else 0,
         "held_out": assessment.figures,
