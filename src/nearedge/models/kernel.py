@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Bool, Float, Shaped
 
 from nearedge.errors import UsageError
 from nearedge.models.expansion import (
@@ -21,6 +21,8 @@ from nearedge.models.preprocessing import Preprocessing, fit_preprocessing
 _ITERATIONS = 300
 # Directions of the kernel that are weaker than the strongest by this factor are rounding errors.
 _RANK = 1e-10
+# Of the classifier's inputs: halfway between one scale for all energies and equal variances.
+_EVENNESS = 0.5
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,8 @@ class KernelSettings:
         Range of points on the grid, from the first to the one after the last, that the Gaussians
         look at; None for all.
     width
-        Squared width of the Gaussians, exp(-d^2 / width), in units of the median squared distance
-        between training spectra.
+        Squared width of the Gaussians, exp(-d^2 / width), in units of the mean squared distance
+        between training spectra; for a regression, each counts as the sites that it averages.
     radial, linear
         Prior variance of the radial part, and of the linear part for a spectrum that is a typical
         deviation from the mean spectrum at every energy. A classifier has no linear part.
@@ -97,7 +99,7 @@ def fit_kernel_classifier(
     """
     from scipy.optimize import minimize
 
-    preprocessing, window = _fit_inputs(x, settings)
+    preprocessing, window = _fit_inputs(x, settings, _EVENNESS)
     centres = window.inputs(x)
     values, vectors = np.linalg.eigh(gaussians(centres, centres))
     kept = values > _RANK * values[-1]
@@ -134,8 +136,12 @@ def fit_kernel_regression(
     target: Float[np.ndarray, "spectrum output"],
     sites: Float[np.ndarray, " spectrum"],
     settings: KernelSettings,
+    usual: Bool[np.ndarray, " spectrum"] | None = None,
 ) -> Expansion:
     """Fit the mean of a Gaussian process whose noise falls with the number of averaged sites.
+
+    With `usual`, every target is read twice: the second half of the outputs is fitted to usual
+    samples alone, without a linear part, so that it stays near what is usual.
 
     Parameters
     ----------
@@ -147,6 +153,8 @@ def fit_kernel_regression(
         How many sites a spectrum averages: its noise is ``settings.noise`` divided by it.
     settings
         Of the kernel.
+    usual
+        Which spectra average sites as they come.
 
     Raises
     ------
@@ -158,32 +166,49 @@ def fit_kernel_regression(
     C. E. Rasmussen and C. K. I. Williams, "Gaussian Processes for Machine Learning" (2006),
     equation 2.25.
     """
-    from scipy.linalg import cho_factor, cho_solve
-
-    preprocessing, window = _fit_inputs(x, settings)
+    preprocessing, window = _fit_inputs(x, settings, 0.0, sites)
     centres, whole = window.inputs(x), preprocessing.inputs(x)
-    covariance = settings.radial * gaussians(centres, centres)
+    alike, noise = settings.radial * gaussians(centres, centres), settings.noise / sites
     per_feature = settings.linear / x.shape[1]
-    covariance += per_feature * (whole @ whole.T)
-    covariance[np.diag_indices_from(covariance)] += settings.noise / sites
-    # The mean that fits best under this covariance, which is generalised least squares.
-    factor = cho_factor(covariance, lower=True)
-    ones = cho_solve(factor, np.ones(len(x)))
-    bias = ones @ target / ones.sum()
-    weights = cho_solve(factor, target - bias)
-    radial = settings.radial * weights
+    weights, bias = _posterior_mean(alike + per_feature * (whole @ whole.T), noise, target)
     linear = per_feature * (whole.T @ weights)
+    if usual is not None:
+        own, own_bias = _posterior_mean(alike[np.ix_(usual, usual)], noise[usual], target[usual])
+        both = np.zeros((len(x), 2 * target.shape[1]))
+        both[:, : target.shape[1]] = weights
+        both[usual, target.shape[1] :] = own
+        weights, bias = both, np.concatenate([bias, own_bias])
+        linear = np.concatenate([linear, np.zeros_like(linear)], axis=1)
+    radial = settings.radial * weights
     return _stored(Expansion(preprocessing, window, centres, radial, linear, bias))
 
 
+def _posterior_mean(
+    covariance: Float[np.ndarray, "spectrum spectrum"],
+    noise: Float[np.ndarray, " spectrum"],
+    target: Float[np.ndarray, "spectrum output"],
+) -> tuple[Float[np.ndarray, "spectrum output"], Float[np.ndarray, " output"]]:
+    """Weight of every spectrum's covariance, and the constant added to their sum."""
+    from scipy.linalg import cho_factor, cho_solve
+
+    # The mean that fits best under this covariance, which is generalised least squares.
+    factor = cho_factor(covariance + np.diag(noise), lower=True)
+    ones = cho_solve(factor, np.ones(len(noise)))
+    bias = ones @ target / ones.sum()
+    return cho_solve(factor, target - bias), bias
+
+
 def _fit_inputs(
-    x: Float[np.ndarray, "spectrum feature"], settings: KernelSettings
+    x: Float[np.ndarray, "spectrum feature"],
+    settings: KernelSettings,
+    evenness: float,
+    weight: Float[np.ndarray, " spectrum"] | None = None,
 ) -> tuple[Preprocessing, Window]:
     """Scales of the whole spectrum and of the window.
 
     The linear part sees every energy on one scale, so that what hardly varies is not blown up. The
-    Gaussians see each divided by the root of its standard deviation: halfway between one scale for
-    all and equal variances.
+    Gaussians see each divided by its standard deviation to the power `evenness`: 0 is one scale for
+    all, 1 equal variances.
     """
     fitted = fit_preprocessing(x, settings.normalise)
     spread = np.sqrt(np.mean(np.square(fitted.scale)))
@@ -194,11 +219,11 @@ def _fit_inputs(
     part = normalised_window(x, settings.normalise, first, stop - first)
     mean, deviation = part.mean(axis=0), part.std(axis=0)
     floor = 1e-3 * max(float(deviation.max()), 1e-12)
-    scale = np.sqrt(np.maximum(deviation, floor))
+    scale = np.maximum(deviation, floor) ** evenness
     inputs = (part - mean) / scale
-    # Half the mean squared distance between two spectra is their variance, and the median of such
-    # sums of many squares is near the mean.
-    typical = 2 * float(np.square(inputs).sum(axis=1).mean())
+    inputs -= np.average(inputs, axis=0, weights=weight)
+    # Half the mean squared distance between two spectra is their variance.
+    typical = 2 * float(np.average(np.square(inputs).sum(axis=1), weights=weight))
     return preprocessing, Window(
         settings.normalise, first, mean, scale * np.sqrt(settings.width * max(typical, 1e-12))
     )

@@ -17,7 +17,7 @@ from nearedge.mixtures import load_sites
 from nearedge.models import save_model
 from nearedge.models.bands import class_bands
 from nearedge.models.known_sites import sites_attachment
-from nearedge.models.method import fit_classifier, fit_composition, fit_regressor
+from nearedge.models.method import fit_classifier, fit_samples
 from nearedge.models.pretraining import WORTHS, pretraining_of
 from nearedge.spectra import alignment_reference
 from nearedge.studies.assessment import assess_library, method_for
@@ -88,8 +88,7 @@ def train_model(
         sites = method.pretraining.widen(sites)
     everything = np.arange(len(sites.group))
     classifier = fit_classifier(method, sites, everything)
-    regressor = fit_regressor(method, sites, everything, seed)
-    composition = fit_composition(method, sites, everything, seed)
+    regressor, composition = fit_samples(method, sites, everything, seed)
     calibration = calibrate(method, sites, assessment.known, classifier, seed)
     spectra = library["energy"].values.astype(float), library["intensity"].values.astype(float)
     zeros = _zeros(library)

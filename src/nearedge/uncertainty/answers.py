@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from nearedge.errors import UsageError
+from nearedge.models.expansion import read_samples
 from nearedge.models.store import Model
 from nearedge.uncertainty._saving import from_attachment
 from nearedge.uncertainty.calibration import DEFAULT_COVERAGE, Calibration, CoverageKind
@@ -112,14 +113,16 @@ def answer(
     # Networks are trained in single precision, and answer twice as fast in it.
     single = stand_in.astype(np.float32)
     calibration = None if model.calibration is None else from_attachment(model.calibration)
-    mean, spread = model.regressor.predict_with_spread(single)
+    if model.composition is None:
+        (mean, spread), composition = model.regressor.predict_with_spread(single), None
+    else:
+        (mean, spread), composition = read_samples(model.regressor, model.composition, single)
     mean = mean.astype(np.float64)
     mean[~usable] = np.nan
     probabilities = _probabilities(model, calibration, single)
     probabilities[~usable] = np.nan
-    composition = None
-    if model.composition is not None:
-        composition = model.composition.predict_proba(single).astype(np.float64)
+    if composition is not None:
+        composition = composition.astype(np.float64)
         composition /= composition.sum(axis=1, keepdims=True)
         composition[~usable] = np.nan
     if calibration is None:
