@@ -180,9 +180,7 @@ def _add_reconciled(graph: _Graph, values: str) -> str:
     """The two readings of a sample's number as one, see `expansion.reconciled`."""
     ends = [graph.constant(np.array([end])) for end in (0, 1, 2)]
     columns = graph.constant(np.array([1]))
-    number, usual = (
-        graph.add("Slice", values, *pair, columns) for pair in (ends[:2], ends[1:])
-    )
+    number, usual = (graph.add("Slice", values, *pair, columns) for pair in (ends[:2], ends[1:]))
     steepness, level = (graph.constant(np.array(odds)) for odds in usual_odds(NUMBERS_DIFFER))
     difference = graph.add("Sub", number, usual)
     squares = graph.add("Mul", graph.add("Mul", difference, difference), steepness)
