@@ -141,6 +141,21 @@ def test_another_edge_is_refused_not_answered(tmp_path: Path) -> None:
     assert "O K edge" in answer.message
 
 
+def test_a_calculated_spectrum_of_another_element_is_refused(model: Model) -> None:
+    [oxygen] = read_spectra(EXAMPLE)
+    [answer] = predict([replace(oxygen, element="Si")], model)
+    assert answer.status == "abstained"
+    assert "the absorber is Si" in answer.message
+
+
+def test_a_measurement_without_an_answer_tells_what_was_done_to_it(model: Model) -> None:
+    energy_eV = np.arange(515.0, 566.0, 0.1)
+    wave = 2.0 + np.sin(energy_eV) + np.arctan(energy_eV - 530.0)
+    [answer] = predict([Spectrum(energy_eV, wave, "absolute", "x.dat", "1", "table")], model)
+    assert answer.status == "abstained"
+    assert [step["step"] for step in answer.preparation or ()][:2] == ["glitches", "background"]
+
+
 def test_a_narrow_spectrum_gets_no_answer_and_the_missing_range_is_named(tmp_path: Path) -> None:
     energy_eV = np.linspace(-1.0, 3.0, 60)
     [answer] = predict_files([_write(tmp_path / "narrow.dat", energy_eV, np.ones(60))])

@@ -59,6 +59,22 @@ class NoAnswer(NearedgeError):
     """A spectrum was read, but shows nothing that the model could answer for."""
 
 
+def check_element(spectrum: Spectrum, model: Model) -> None:
+    """Refuse a spectrum whose file says that another element absorbs.
+
+    Raises
+    ------
+    NoAnswer
+        If it does.
+    """
+    absorber, edge = model.info["absorber"], model.info["edge"]
+    if spectrum.element not in (None, absorber):
+        raise NoAnswer(
+            f"the file says that the absorber is {spectrum.element}, but the model knows the "
+            f"{absorber} {edge} edge"
+        )
+
+
 @dataclass(frozen=True)
 class Stack:
     """Measured spectra with one energy axis that are prepared alike.
@@ -93,11 +109,7 @@ class Stack:
                 f"energies from {energy_eV[0]:.1f} to {energy_eV[-1]:.1f} eV do not show the "
                 f"{absorber} {edge} edge that the model knows"
             )
-        if first.element not in (None, absorber):
-            raise NoAnswer(
-                f"the file says that the absorber is {first.element}, but the model knows the "
-                f"{absorber} {edge} edge"
-            )
+        check_element(first, self.model)
 
     def intensity(self, rows: slice) -> Float[np.ndarray, "spectrum energy"]:
         """Of some of the spectra."""

@@ -13,7 +13,16 @@ import numpy as np
 
 from nearedge._answering import TYPICAL_FWHM_EV, average_answers, sensitivities
 from nearedge._answering import why as why_of
-from nearedge._measured import Handling, NoAnswer, Stack, align, inputs, nodes, stretch_of
+from nearedge._measured import (
+    Handling,
+    NoAnswer,
+    Stack,
+    align,
+    check_element,
+    inputs,
+    nodes,
+    stretch_of,
+)
 from nearedge.data import DEFAULT_MODEL, model_folder
 from nearedge.errors import NearedgeError, UsageError
 from nearedge.spectra import (
@@ -392,6 +401,7 @@ def _of_calculated(
         block = spectra[start : start + _BLOCK]
         rows = np.stack([spectrum.intensity for spectrum in block])
         try:
+            check_element(first, model)
             sampled = resample(first.energy_eV + shift, rows, grid)
         except NearedgeError as error:
             answers += [_unanswered(spectrum, error) for spectrum in block]
