@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from nearedge._answering import average_answers
+from nearedge.cli.predictions import TextWriter
 from nearedge.data import embedded_library, model_folder
 from nearedge.errors import NearedgeError, UsageError
 from nearedge.library import names, open_library
@@ -21,6 +24,7 @@ from nearedge.predict import (
     predict_files,
     shift_from_reference,
 )
+from nearedge.series import Record
 from nearedge.spectra import EnergyGrid, ShiftEstimate, Spectrum, read_spectra, resample
 from nearedge.spectra.perturb import shifted
 from nearedge.uncertainty import Answers, answer
@@ -452,3 +456,23 @@ def test_the_example_of_a_beamline_is_aligned_with_the_library() -> None:
     [answer] = predict_files([EXAMPLE.with_name("scan.xdi")])
     assert answer.preparation is not None
     assert abs(answer.alignment["shift_eV"] + 529.4) < 1.5
+
+
+def test_the_overall_ratio_is_given_where_the_scheme_defines_it(
+    tmp_path: Path, capsys: Any
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(model_folder("default"), folder)
+    description = json.loads((folder / "model.json").read_text())
+    scheme = description["info"]["label_scheme"]
+    scheme["neighbours"]["absorbers_per_neighbour"] = [4.0, 5.0]
+    (folder / "model.json").write_text(json.dumps(description))
+    [answer] = predict_files([EXAMPLE], model=str(folder))
+    number = answer.coordination
+    assert number["ratio"]["mean"] == pytest.approx(number["mean"] / 4.5)
+    assert number["ratio"]["interval"] == pytest.approx(
+        [number["interval"][0] / 5.0, number["interval"][1] / 4.0]
+    )
+    TextWriter().write([Record(answer)])
+    ratio = f"{number['ratio']['mean']:.2f}"
+    assert f"Fe for one O in the sample: {ratio}" in capsys.readouterr().out
