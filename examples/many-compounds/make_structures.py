@@ -396,6 +396,7 @@ FILE = """
 [[files]]
 path = "structures/{name}.extxyz"
 trajectory = "{name}"
+space_group = "{group}"
 sites = {sites}
 """
 
@@ -452,7 +453,8 @@ def recipe(absorber: str, crystals: dict[str, Atoms]) -> str:
     for count in (1, 2, 3, 4, 6) if oxygen else (4, 5, 6):
         text += CLASS.format(count=count, word=word)
     for name, perfect in chosen.items():
-        text += FILE.format(name=name, sites=kinds(perfect, absorber))
+        group = perfect.info["spacegroup"].symbol
+        text += FILE.format(name=name, group=group, sites=kinds(perfect, absorber))
     return text
 
 

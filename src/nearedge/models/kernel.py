@@ -58,12 +58,43 @@ class KernelSettings:
             raise UsageError(f"{self}: width, radial and noise must be above 0, linear not below")
 
 
+@dataclass(frozen=True, eq=False)
+class Beside:
+    """Further inputs of the Gaussians beside the spectra: what the spectra are of, as vectors.
+
+    A Gaussian of a spectrum and a vector together is the product of two Gaussians. Asked about
+    spectra of one vector, the second is a constant for every known spectrum, so that what is fitted
+    is an expansion in spectra alone.
+
+    Attributes
+    ----------
+    vectors
+        Of the spectra to fit.
+    asked
+        Of the spectra that the result will be asked about.
+    """
+
+    vectors: Float[np.ndarray, "spectrum component"]
+    asked: Float[np.ndarray, " component"]
+
+    @property
+    def between(self) -> Float[np.ndarray, "spectrum spectrum"]:
+        """Factor of the kernel for every two spectra."""
+        return gaussians(self.vectors, self.vectors)
+
+    @property
+    def closeness(self) -> Float[np.ndarray, "spectrum 1"]:
+        """Factor of the kernel for every spectrum and one that is asked about."""
+        return gaussians(self.vectors, self.asked[None])
+
+
 def fit_kernel_classifier(
     x: Float[np.ndarray, "spectrum feature"],
     target: Float[np.ndarray, "spectrum class"],
     classes: Shaped[np.ndarray, " class"],
     settings: KernelSettings,
     weight: Float[np.ndarray, " spectrum"] | None = None,
+    beside: Beside | None = None,
 ) -> KernelClassifier:
     """Fit kernel logistic regression.
 
@@ -82,6 +113,8 @@ def fit_kernel_classifier(
         Of the kernel.
     weight
         Of every spectrum; only ratios matter.
+    beside
+        What the spectra are of, if that matters.
 
     Raises
     ------
@@ -99,7 +132,10 @@ def fit_kernel_classifier(
 
     preprocessing, window = _fit_inputs(x, settings)
     centres = window.inputs(x)
-    values, vectors = np.linalg.eigh(gaussians(centres, centres))
+    near = gaussians(centres, centres)
+    if beside is not None:
+        near *= beside.between
+    values, vectors = np.linalg.eigh(near)
     kept = values > _RANK * values[-1]
     root = np.sqrt(values[kept])
     basis = vectors[:, kept] * root
@@ -123,6 +159,8 @@ def fit_kernel_classifier(
     found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": _ITERATIONS})
     inner, bias = found.x[: -len(classes)].reshape(shape), found.x[-len(classes) :]
     radial = (vectors[:, kept] / root) @ inner
+    if beside is not None:
+        radial = radial * beside.closeness
     linear = np.zeros((x.shape[1], len(classes)))
     return KernelClassifier(
         _stored(Expansion(preprocessing, window, centres, radial, linear, bias)), classes
@@ -134,6 +172,7 @@ def fit_kernel_regression(
     target: Float[np.ndarray, "spectrum output"],
     sites: Float[np.ndarray, " spectrum"],
     settings: KernelSettings,
+    beside: Beside | None = None,
 ) -> Expansion:
     """Fit the mean of a Gaussian process whose noise falls with the number of averaged sites.
 
@@ -147,6 +186,8 @@ def fit_kernel_regression(
         How many sites a spectrum averages: its noise is ``settings.noise`` divided by it.
     settings
         Of the kernel.
+    beside
+        What the spectra are of, if that matters.
 
     Raises
     ------
@@ -165,15 +206,26 @@ def fit_kernel_regression(
     covariance = settings.radial * gaussians(centres, centres)
     per_feature = settings.linear / x.shape[1]
     covariance += per_feature * (whole @ whole.T)
+    if beside is not None:
+        covariance *= beside.between
     covariance[np.diag_indices_from(covariance)] += settings.noise / sites
     # The mean that fits best under this covariance, which is generalised least squares.
     factor = cho_factor(covariance, lower=True)
     ones = cho_solve(factor, np.ones(len(x)))
     bias = ones @ target / ones.sum()
     weights = cho_solve(factor, target - bias)
+    if beside is not None:
+        weights = weights * beside.closeness
     radial = settings.radial * weights
     linear = per_feature * (whole.T @ weights)
     return _stored(Expansion(preprocessing, window, centres, radial, linear, bias))
+
+
+def window_inputs(
+    x: Float[np.ndarray, "spectrum feature"], settings: KernelSettings
+) -> Float[np.ndarray, "spectrum point"]:
+    """What the Gaussians of an expansion that is fitted to these spectra see of them."""
+    return _fit_inputs(x, settings)[1].inputs(x)
 
 
 def _fit_inputs(

@@ -12,9 +12,10 @@ from jaxtyping import Float, Int
 
 from nearedge.mixtures import Mixtures, Sites, class_fractions, regressor_mixtures, varied_mixtures
 from nearedge.models.augmentation import Augmentation
-from nearedge.models.expansion import KernelClassifier, KernelRegressor
+from nearedge.models.expansion import Expansion, KernelClassifier, KernelRegressor
 from nearedge.models.kernel import KernelSettings, fit_kernel_classifier, fit_kernel_regression
 from nearedge.models.pretraining import Pretraining
+from nearedge.models.sharing import Sharing, of
 from nearedge.spectra import EnergyGrid
 
 
@@ -43,6 +44,8 @@ class Method:
         How spectra are changed to imitate broad and noisy measurements.
     pretraining
         Sites of another engine to train on, too; None to train from scratch.
+    sharing
+        Other libraries to train on, too; None for none.
     """
 
     grid: EnergyGrid
@@ -54,6 +57,7 @@ class Method:
     sizes: tuple[int, int] = (2, 70)
     augmentation: Augmentation | None = None
     pretraining: Pretraining | None = None
+    sharing: Sharing | None = None
 
     def within(self, window_eV: tuple[float, float]) -> Method:
         """Return the same method on another energy window, with points as far apart.
@@ -116,6 +120,8 @@ def fit_classifier(
     """
     if method.pretraining is not None:
         return method.pretraining.classifier(method.grid, sites, index)
+    if method.sharing is not None:
+        return method.sharing.classifier(sites, index, method.near_edge(method.classifier))
     held, codes = np.unique(sites.environment[index], return_inverse=True)
     return fit_kernel_classifier(
         sites.intensity[index].astype(np.float64),
@@ -141,29 +147,35 @@ def fit_regressor(
     effort
         Share of the mixtures; less than 1 for a quick look.
     """
-    method, sites, index, weight = _with_pretraining(method, sites, index)
-    mixtures = _samples(method, sites, index, seed, effort)
+    method, joined, index, weight = _together(method, sites, index)
+    mixtures = _samples(method, joined, index, seed, effort)
     sites_in_log = np.log((mixtures.members >= 0).sum(axis=1))
     target = np.stack([mixtures.target, sites_in_log], axis=1)
-    return KernelRegressor(_fit_mixed(method, mixtures, target, weight))
+    return KernelRegressor(_fit_mixed(method, sites, joined, mixtures, target, weight))
 
 
 def fit_composition(
     method: Method, sites: Sites, index: Int[np.ndarray, " site"], seed: int, effort: float = 1.0
 ) -> KernelClassifier:
     """Fit what reads the fractions of environments; arguments as `fit_regressor`."""
-    method, sites, index, weight = _with_pretraining(method, sites, index)
-    mixtures = _samples(method, sites, index, seed, effort)
-    fractions = class_fractions(mixtures, sites.environment, len(sites.labels))
-    held = np.flatnonzero(fractions.any(axis=0))
-    expansion = _fit_mixed(method, mixtures, fractions[:, held], weight)
-    return KernelClassifier(expansion, np.array(sites.labels)[held], link="simplex")
+    method, joined, index, weight = _together(method, sites, index)
+    mixtures = _samples(method, joined, index, seed, effort)
+    fractions = class_fractions(mixtures, joined.environment, len(joined.labels))
+    labels = np.array(joined.labels)
+    held = fractions.any(axis=0)
+    if method.sharing is not None:
+        held &= np.isin(labels, sites.labels)
+    expansion = _fit_mixed(method, sites, joined, mixtures, fractions[:, held], weight)
+    return KernelClassifier(expansion, labels[held], link="simplex")
 
 
-def _with_pretraining(
+def _together(
     method: Method, sites: Sites, index: Int[np.ndarray, " site"]
 ) -> tuple[Method, Sites, Int[np.ndarray, " trained"], Float[np.ndarray, " known"]]:
-    """What is trained on: these sites alone, or with those of another engine, by their weight."""
+    """What is trained on: these sites alone, or with those of another engine or other libraries."""
+    if method.sharing is not None:
+        joined = method.sharing.join(sites, index)
+        return method, joined, np.arange(len(joined.group)), np.ones(len(joined.group))
     if method.pretraining is None:
         return method, sites, index, np.ones(len(sites.group))
     joined = method.pretraining.join(method.grid, sites, index)
@@ -174,14 +186,24 @@ def _with_pretraining(
 
 def _fit_mixed(
     method: Method,
+    sites: Sites,
+    joined: Sites,
     mixtures: Mixtures,
     target: Float[np.ndarray, "n output"],
     weight: Float[np.ndarray, " site"],
-):
-    # Members of a mixture are of one trajectory, so of one engine, and have one weight.
-    averaged = (mixtures.members >= 0).sum(axis=1) * weight[mixtures.members[:, 0]]
+) -> Expansion:
+    # Members of a mixture are of one trajectory, so of one engine and absorber, and of one weight.
+    member = mixtures.members[:, 0]
+    averaged = (mixtures.members >= 0).sum(axis=1) * weight[member]
     settings = method.near_edge(method.mixed)
-    return fit_kernel_regression(mixtures.intensity, target, averaged, settings)
+    if method.sharing is None:
+        return fit_kernel_regression(mixtures.intensity, target, averaged, settings)
+    return method.sharing.regression(
+        joined,
+        (mixtures.intensity, target, averaged, member),
+        (method.near_edge(method.classifier), settings),
+        of(sites),
+    )
 
 
 def _samples(
