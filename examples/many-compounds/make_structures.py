@@ -455,6 +455,8 @@ def recipe(absorber: str, crystals: dict[str, Atoms]) -> str:
     for name, perfect in chosen.items():
         group = perfect.info["spacegroup"].symbol
         text += FILE.format(name=name, group=group, sites=kinds(perfect, absorber))
+        # Oxygen has so many kinds of sites that one snapshot of each is enough.
+        text += "snapshots = [0]\n" if oxygen else ""
     return text
 
 

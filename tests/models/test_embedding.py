@@ -57,9 +57,9 @@ def test_what_behaves_alike_comes_close_together() -> None:
 
 def test_the_unknown_has_a_vector_of_its_own_that_is_learned() -> None:
     inputs, target, categories = made_up(rows=90)
-    rows, dropped = with_dropped(categories, seed=0)
+    dropped = with_dropped(categories, seed=0)
     assert UNKNOWN in dropped["absorber"]
-    learned = learn_embedding(inputs[rows], target[rows], dropped, seed=0)
+    learned = learn_embedding(inputs, target, dropped, seed=0)
     first, second = (
         embedding.of({"absorber": np.array([UNKNOWN, "Co"])})
         for embedding in (learned, learn_embedding(inputs, target, categories, seed=0))

@@ -94,11 +94,12 @@ class Sharing:
         settings
             Of the classifier's Gaussians.
         """
+        # The three models of a fold have their vectors in common.
         key = joined.intensity.tobytes()
         if key not in self._learned:
-            rows, categories = with_dropped(self._told(joined), self.seed)
-            inputs = window_inputs(joined.intensity[rows].astype(np.float64), settings)
-            target = np.eye(len(joined.labels))[joined.environment[rows]]
+            categories = with_dropped(self._told(joined), self.seed)
+            inputs = window_inputs(joined.intensity.astype(np.float64), settings)
+            target = np.eye(len(joined.labels))[joined.environment]
             self._learned.clear()
             self._learned[key] = learn_embedding(inputs, target, categories, self.seed)
         return self._learned[key]
@@ -122,14 +123,13 @@ class Sharing:
             Names of what will be asked about; the library's absorber and edge if not given.
         """
         joined = self.join(sites, index)
-        rows, categories = with_dropped(self._told(joined), self.seed)
-        held, codes = np.unique(joined.environment[rows], return_inverse=True)
+        held, codes = np.unique(joined.environment, return_inverse=True)
         fitted = fit_kernel_classifier(
-            joined.intensity[rows].astype(np.float64),
+            joined.intensity.astype(np.float64),
             np.eye(len(held))[codes],
             np.array(joined.labels)[held],
             settings,
-            beside=self._beside(joined, settings, categories, asked or of(sites)),
+            beside=self._beside(joined, settings, self._told(joined), asked or of(sites)),
         )
         own = np.isin(fitted.classes, sites.labels)
         return replace(
@@ -159,15 +159,11 @@ class Sharing:
         """
         intensity, target, averaged, member = mixtures
         told = {kind: names[member] for kind, names in self._told(joined).items()}
-        rows, categories = with_dropped(told, self.seed)
-        beside = self._beside(joined, settings[0], categories, asked)
-        return fit_kernel_regression(
-            intensity[rows], target[rows], averaged[rows], settings[1], beside
-        )
+        beside = self._beside(joined, settings[0], told, asked)
+        return fit_kernel_regression(intensity, target, averaged, settings[1], beside)
 
     def _told(self, sites: Sites) -> dict[str, Shaped[np.ndarray, " site"]]:
-        # Rows are doubled for what is dropped, even if there is nothing to drop: the same machine.
-        return {kind: sites.names[kind] for kind in self.kinds or _TOLD}
+        return {kind: sites.names[kind] for kind in self.kinds}
 
     def _beside(
         self,

@@ -28,6 +28,7 @@ _KINDS = {"classifier": Classifier, "regressor": Regressor, "composition": Class
 # Models of earlier versions lack these, and read as well.
 _OPTIONAL = {"composition"}
 _CALIBRATION, _SITES, _TRAINING = "calibration", "sites", "training"
+_EMBEDDING = "embedding"
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +65,9 @@ class Model:
         Sites of the library that `nearedge.models.nearest` compares with; None in a model without.
     training
         The sites it was trained on, see `nearedge.models.pretraining`; None in a model without.
+    embedding
+        Vectors of the categories of a model of several libraries, see `nearedge.models.embedding`;
+        None in a model of one.
     """
 
     classifier: Classifier
@@ -73,6 +77,7 @@ class Model:
     calibration: Attachment | None = None
     sites: Attachment | None = None
     training: Attachment | None = None
+    embedding: Attachment | None = None
 
 
 def save_model(
@@ -83,6 +88,7 @@ def save_model(
     calibration: Attachment | None = None,
     sites: Attachment | None = None,
     training: Attachment | None = None,
+    embedding: Attachment | None = None,
 ) -> None:
     """Write a model folder, whole or not at all.
 
@@ -105,6 +111,8 @@ def save_model(
         The sites that it was trained on, from `nearedge.models.known_sites`.
     training
         The sites it was trained on, for others to continue from.
+    embedding
+        Vectors of categories.
 
     Raises
     ------
@@ -134,7 +142,12 @@ def save_model(
     for kind, model in models.items():
         tensors |= {f"{kind}.{name}": value for name, value in tensors_of(model).items()}
     attached: dict[str, Any] = {}
-    parts = ((_CALIBRATION, calibration), (_SITES, sites), (_TRAINING, training))
+    parts = (
+        (_CALIBRATION, calibration),
+        (_SITES, sites),
+        (_TRAINING, training),
+        (_EMBEDDING, embedding),
+    )
     for part, attachment in parts:
         if attachment is not None:
             tensors |= {
@@ -240,6 +253,7 @@ def load_model(folder: str | os.PathLike[str]) -> Model:
         calibration = _attachment(_CALIBRATION, description, tensors)
         sites = _attachment(_SITES, description, tensors)
         training = _attachment(_TRAINING, description, tensors)
+        embedding = _attachment(_EMBEDDING, description, tensors)
     except (SafetensorError, KeyError, TypeError, ValueError, UsageError) as error:
         raise NearedgeError(f"the model {path} is damaged: {error}; train again") from None
     return Model(
@@ -250,6 +264,7 @@ def load_model(folder: str | os.PathLike[str]) -> Model:
         calibration,
         sites,
         training,
+        embedding,
     )
 
 

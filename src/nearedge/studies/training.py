@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from nearedge.models.method import fit_classifier, fit_composition, fit_regresso
 from nearedge.models.pretraining import WORTHS, pretraining_of
 from nearedge.spectra import alignment_reference
 from nearedge.studies.assessment import assess_library, method_for
+from nearedge.studies.together import companions_in_words, model_names, sharing_with
 from nearedge.uncertainty import DEFAULT_COVERAGE, NOVELTY_LEVEL, calibrate, to_attachment
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ def train_model(
     out: str | os.PathLike[str],
     *,
     pretrained: str | None = None,
+    companions: Sequence[str | os.PathLike[str]] = (),
     seed: int = 0,
     window_eV: tuple[float, float] | None = None,
     executor: Executor | None = None,
@@ -50,6 +53,8 @@ def train_model(
         Folder of the model; a model that stands there is replaced when the new one is complete.
     pretrained
         Folder of a model, or ``"default"``, to continue from; None to train from scratch.
+    companions
+        Other libraries to train on together with this one, see `nearedge.models.sharing`.
     seed
         Of folds, mixtures and training.
     window_eV
@@ -66,6 +71,8 @@ def train_model(
     """
     library = open_library(library_path).load()
     method = method_for(library, window_eV, pretrained)
+    if companions:
+        method = sharing_with(method, companions, seed)
     assessment = assess_library(library, method, seed=seed, executor=executor, progress=progress)
     sites = load_sites(library, method.grid)
     if method.pretraining is not None:
@@ -121,6 +128,12 @@ def train_model(
             "alignment": alignment.to_dict(),
             "finishing_sites": len(everything),
         }
+    embedding = None
+    if method.sharing is not None:
+        joined = method.sharing.join(sites, everything)
+        learned = method.sharing.embedding(joined, method.near_edge(method.classifier))
+        embedding = learned.to_attachment()
+        info["shared_with"] = companions_in_words(companions)
     training = pretraining_of(
         sites,
         method.grid,
@@ -140,8 +153,54 @@ def train_model(
         to_attachment(calibration),
         known,
         training.to_attachment(),
+        embedding,
     )
     return info
+
+
+def train_together(
+    library_paths: Sequence[str | os.PathLike[str]],
+    out: str | os.PathLike[str],
+    *,
+    seed: int = 0,
+    window_eV: tuple[float, float] | None = None,
+    executor: Executor | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> dict[str, dict[str, Any]]:
+    """Train one shared model of several libraries, and save it as it answers for each of them.
+
+    Parameters
+    ----------
+    library_paths
+        Labelled libraries, each of another absorber or edge.
+    out
+        Folder of the models, one for each absorber and edge.
+    seed, window_eV, executor, progress
+        As of `train_model`.
+
+    Returns
+    -------
+    dict
+        What `train_model` returns, by the name of the model's folder.
+
+    Raises
+    ------
+    UsageError
+        If two libraries are of the same absorber and edge.
+    """
+    names = model_names(library_paths)
+    return {
+        name: train_model(
+            path,
+            Path(out) / name,
+            companions=[other for other in library_paths if other != path],
+            seed=seed,
+            window_eV=window_eV,
+            executor=executor,
+            progress=progress,
+        )
+        for name, path in names.items()
+    }
 
 
 def _zeros(library: xarray.Dataset) -> np.ndarray:
@@ -183,6 +242,20 @@ for the engine, fitted on the sites above.
 """
 
 
+def _shared(info: dict[str, Any]) -> str:
+    """What the model was trained on beside its own library; empty for one that was not."""
+    if "shared_with" not in info:
+        return ""
+    others = "; ".join(
+        f"{one['sites']} sites of {one['absorber']} ({one['edge']} edge)"
+        for one in info["shared_with"]
+    )
+    return f"""
+Trained together with {others}, told apart by learned vectors. Materials that a fold held out were
+held out of these, too.
+"""
+
+
 def _card(info: dict[str, Any]) -> str:
     """What a user should know before trusting the model."""
     library, held_out = info["library"], info["held_out"]
@@ -204,7 +277,7 @@ Licence of the library: {library["licence"]}. Hash: `{library["hash"]}`.
 | environment | sites |
 |---|---|
 {classes}
-{_continued(info)}
+{_continued(info)}{_shared(info)}
 Energies are relative to: {library["energy_zero"]}. The model looks at {grid["points"]} points from
 {grid["start_eV"]} to {grid["stop_eV"]} eV.
 
