@@ -25,8 +25,8 @@ from nearedge.studies.scores import accuracy, macro_f1
 
 SEEDS = range(5)
 FOLDS = 5
-EFFORT = 0.3  # Share of the mixtures that the regressor learns from.
-TRAINING = (2, 4, 8, None)
+EFFORT = 0.1  # Share of the mixtures that the regressor learns from.
+TRAINING = (3, None)
 METHOD = DEFAULT.within((-5.0, 25.0))
 SHARED = {
     "shared, no vectors": (),
