@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from nearedge.cli.app import _TOLD
 from nearedge.library import library_info, names, open_library
 from nearedge.models import load_model
 from nearedge.models.embedding import from_attachment
+from nearedge.models.sharing import TOLD
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "many-compounds"
 LIBRARIES = {name: EXAMPLE / f"{name}.zarr.zip" for name in ("V", "Mn", "Fe", "O")}
@@ -47,10 +49,24 @@ def test_several_libraries_have_one_window(nearedge) -> None:
     assert "several windows" in answer.err
 
 
+def test_a_category_that_does_not_exist_is_refused(nearedge) -> None:
+    answer = nearedge("assess", LIBRARIES["V"], LIBRARIES["Mn"], "--categories", "absorbers")
+    assert answer.code == 2
+    assert "no category 'absorbers'" in answer.err
+    assert "absorber, edge, space_group, defect" in answer.err
+
+
+def test_the_categories_are_those_that_are_told_unless_others_are_wanted() -> None:
+    assert tuple(_TOLD.split(",")) == TOLD
+
+
 @pytest.mark.slow
 def test_a_shared_model_is_trained_saved_and_asked(nearedge, tmp_path: Path) -> None:
     out = tmp_path / "shared"
-    trained = nearedge("train", LIBRARIES["V"], LIBRARIES["Mn"], "--out", out, "--json")
+    trained = nearedge(
+        "train", LIBRARIES["V"], LIBRARIES["Mn"], "--out", out,
+        "--categories", "absorber,space_group", "--json",
+    )  # fmt: skip
     assert trained.code == 0, trained.err
     assert set(trained.document) == {"V-K", "Mn-K"}
     assert trained.document["V-K"]["shared_with"] == [{"absorber": "Mn", "edge": "K", "sites": 43}]

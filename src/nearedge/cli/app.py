@@ -38,6 +38,8 @@ class Output:
 
 
 _PLAIN = Output()
+# Repeated from nearedge.models.sharing, whose import would make --help wait.
+_TOLD = "absorber,edge"
 
 
 @library.command(name="build")
@@ -401,6 +403,7 @@ def train(
     *,
     out: Path,
     pretrained: Annotated[str | None, Parameter(name="--from")] = None,
+    categories: str = _TOLD,
     seed: int = 0,
     window: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
     output: Output = _PLAIN,
@@ -418,6 +421,8 @@ def train(
     pretrained
         Continue from this model, a folder or "default", that was trained on another engine's
         spectra.
+    categories
+        What tells the sites of several libraries apart, of absorber, edge, space_group and defect.
     seed
         The same seed gives the same model.
     window
@@ -436,6 +441,7 @@ def train(
             infos = train_together(
                 libraries,
                 out,
+                categories=_split(categories),
                 seed=seed,
                 window_eV=window_eV,
                 executor=executor,
@@ -460,6 +466,11 @@ def train(
         print(f"Model in {out / name}; its card says what it was trained on and what holds.")
 
 
+def _split(text: str) -> tuple[str, ...]:
+    """Parts of an option between commas."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
 def _refuse_together(**options: object) -> None:
     """Refuse what has no meaning for several libraries."""
     from nearedge.errors import UsageError
@@ -475,6 +486,7 @@ def assess(
     libraries: Annotated[list[Path], Parameter(required=True)],
     *,
     pretrained: Annotated[str | None, Parameter(name="--from")] = None,
+    categories: str = _TOLD,
     group_by: Literal["trajectory", "atom", "structure"] | None = None,
     folds: int | None = None,
     seed: int = 0,
@@ -492,6 +504,8 @@ def assess(
         A labelled library, or several of different absorbers or edges.
     pretrained
         Continue from this model, a folder or "default", in every fold.
+    categories
+        What tells the sites of several libraries apart, of absorber, edge, space_group and defect.
     group_by
         What is never split; trajectories where there are at least 5, else atoms.
     folds
@@ -515,6 +529,7 @@ def assess(
             _refuse_together(pretrained=pretrained, windows=windows[1:])
             result = assess_together(
                 libraries,
+                categories=_split(categories),
                 group_by=group_by,
                 folds=folds,
                 seed=seed,

@@ -24,8 +24,9 @@ from nearedge.models.kernel import (
 )
 
 _NAMES = ("trajectory_id", *CATEGORIES)
-# What is known of any spectrum that comes; all else about a sample is what one wants to know.
-_TOLD = ("absorber", "edge")
+
+TOLD = ("absorber", "edge")
+"""What is known of any spectrum that comes; all else about a sample is what one wants to know."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,13 +38,14 @@ class Sharing:
     companions
         Sites of the other libraries, sampled on the method's grid.
     kinds
-        Categories that get vectors; without any, all sites are taken for one kind.
+        Categories that get vectors; without any, all sites are taken for one kind. Space groups
+        cost accuracy on materials that were left out (docs/many-compounds.md).
     seed
         Of the vectors and of the categories that are dropped.
     """
 
     companions: tuple[Sites, ...]
-    kinds: tuple[str, ...] = CATEGORIES
+    kinds: tuple[str, ...] = TOLD
     seed: int = 0
     _learned: dict[bytes, Embedding] = field(default_factory=dict, repr=False)
 
@@ -181,7 +183,7 @@ class Sharing:
 
 def of(sites: Sites) -> dict[str, str]:
     """Absorber and edge of a library."""
-    return {kind: str(sites.names[kind][0]) for kind in _TOLD}
+    return {kind: str(sites.names[kind][0]) for kind in TOLD}
 
 
 def _outputs(expansion: Expansion, kept: Bool[np.ndarray, " output"]) -> Expansion:

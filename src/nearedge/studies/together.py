@@ -9,11 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from nearedge.errors import UsageError
+from nearedge.errors import UsageError, did_you_mean
 from nearedge.library import open_library
+from nearedge.library.schema import CATEGORIES
 from nearedge.mixtures import GroupBy, load_sites
 from nearedge.models.method import Method
-from nearedge.models.sharing import Sharing
+from nearedge.models.sharing import TOLD, Sharing
 from nearedge.studies.assessment import assess_library, method_for
 
 
@@ -24,6 +25,7 @@ def assess_together(
     folds: int | None = None,
     seed: int = 0,
     window_eV: tuple[float, float] | None = None,
+    categories: tuple[str, ...] = TOLD,
     out: str | os.PathLike[str] | None = None,
     executor: Executor | None = None,
     progress: Callable[[str, int, int], None] | None = None,
@@ -41,6 +43,8 @@ def assess_together(
         As of `nearedge.studies.assess`; in `out` every library has a folder of its own.
     window_eV
         First and last energy that the method looks at; its own if not given.
+    categories
+        That get vectors: some of ``absorber``, ``edge``, ``space_group`` and ``defect``.
 
     Returns
     -------
@@ -58,7 +62,7 @@ def assess_together(
         others = [other for other in library_paths if other != path]
         assessment = assess_library(
             library,
-            sharing_with(method_for(library, window_eV), others, seed),
+            sharing_with(method_for(library, window_eV), others, seed, categories),
             group_by=group_by,
             folds=folds,
             seed=seed,
@@ -73,14 +77,26 @@ def assess_together(
     return {"libraries": figures}
 
 
-def sharing_with(method: Method, companions: Sequence[str | os.PathLike[str]], seed: int) -> Method:
+def sharing_with(
+    method: Method,
+    companions: Sequence[str | os.PathLike[str]],
+    seed: int,
+    categories: tuple[str, ...] = TOLD,
+) -> Method:
     """Let a method train on the sites of other libraries, too.
 
     Raises
     ------
     UsageError
-        If one of them does not cover the energies that the method looks at.
+        If one of them does not cover the energies that the method looks at, or there is no such
+        category.
     """
+    for name in categories:
+        if name not in CATEGORIES:
+            raise UsageError(
+                f"no category {name!r}{did_you_mean(name, CATEGORIES)}; give some of "
+                f"{', '.join(CATEGORIES)}"
+            )
     window_eV = (method.grid.start_eV, method.grid.stop_eV)
     sites = []
     for path in companions:
@@ -90,7 +106,7 @@ def sharing_with(method: Method, companions: Sequence[str | os.PathLike[str]], s
         except UsageError as error:
             raise UsageError(f"{path}: {error}") from None
         sites.append(load_sites(library, method.grid))
-    return replace(method, sharing=Sharing(tuple(sites), seed=seed))
+    return replace(method, sharing=Sharing(tuple(sites), categories, seed))
 
 
 def model_names(

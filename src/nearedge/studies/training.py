@@ -20,6 +20,7 @@ from nearedge.models.bands import class_bands
 from nearedge.models.known_sites import sites_attachment
 from nearedge.models.method import fit_classifier, fit_composition, fit_regressor
 from nearedge.models.pretraining import WORTHS, pretraining_of
+from nearedge.models.sharing import TOLD
 from nearedge.spectra import alignment_reference
 from nearedge.studies.assessment import assess_library, method_for
 from nearedge.studies.together import companions_in_words, model_names, sharing_with
@@ -38,6 +39,7 @@ def train_model(
     *,
     pretrained: str | None = None,
     companions: Sequence[str | os.PathLike[str]] = (),
+    categories: tuple[str, ...] = TOLD,
     seed: int = 0,
     window_eV: tuple[float, float] | None = None,
     executor: Executor | None = None,
@@ -55,6 +57,8 @@ def train_model(
         Folder of a model, or ``"default"``, to continue from; None to train from scratch.
     companions
         Other libraries to train on together with this one, see `nearedge.models.sharing`.
+    categories
+        What gets vectors then: some of ``absorber``, ``edge``, ``space_group`` and ``defect``.
     seed
         Of folds, mixtures and training.
     window_eV
@@ -72,7 +76,7 @@ def train_model(
     library = open_library(library_path).load()
     method = method_for(library, window_eV, pretrained)
     if companions:
-        method = sharing_with(method, companions, seed)
+        method = sharing_with(method, companions, seed, categories)
     assessment = assess_library(library, method, seed=seed, executor=executor, progress=progress)
     sites = load_sites(library, method.grid)
     if method.pretraining is not None:
@@ -162,6 +166,7 @@ def train_together(
     library_paths: Sequence[str | os.PathLike[str]],
     out: str | os.PathLike[str],
     *,
+    categories: tuple[str, ...] = TOLD,
     seed: int = 0,
     window_eV: tuple[float, float] | None = None,
     executor: Executor | None = None,
@@ -175,7 +180,7 @@ def train_together(
         Labelled libraries, each of another absorber or edge.
     out
         Folder of the models, one for each absorber and edge.
-    seed, window_eV, executor, progress
+    categories, seed, window_eV, executor, progress
         As of `train_model`.
 
     Returns
@@ -194,6 +199,7 @@ def train_together(
             path,
             Path(out) / name,
             companions=[other for other in library_paths if other != path],
+            categories=categories,
             seed=seed,
             window_eV=window_eV,
             executor=executor,
