@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from nearedge._answering import average_answers
+from nearedge.cli.predictions import TextWriter
 from nearedge.data import embedded_library, model_folder
 from nearedge.errors import NearedgeError, UsageError
 from nearedge.library import names, open_library
@@ -21,6 +23,7 @@ from nearedge.predict import (
     predict_files,
     shift_from_reference,
 )
+from nearedge.series import Record
 from nearedge.spectra import EnergyGrid, ShiftEstimate, Spectrum, read_spectra, resample
 from nearedge.spectra.perturb import shifted
 from nearedge.uncertainty import Answers, answer
@@ -69,7 +72,10 @@ def test_a_prediction_has_the_keys_of_the_contract() -> None:
         "preparation", "sensitivity", "composition", "why",
     }  # fmt: skip
     assert set(document["environment"]) == {"label", "probabilities", "set", "coverage"}
-    assert set(document["coordination"]) == {"mean", "interval", "coverage"}
+    assert set(document["coordination"]) == {"mean", "interval", "coverage", "ratio"}
+    assert set(document["coordination"]["ratio"]) == {
+        "neighbours", "absorber", "mean", "interval",
+    }  # fmt: skip
     assert set(document["novelty"]) == {"p_value", "flag", "reason"}
     assert set(document["alignment"]) == {"shift_eV", "scale"}
 
@@ -141,12 +147,27 @@ def test_another_edge_is_refused_not_answered(tmp_path: Path) -> None:
     assert "O K edge" in answer.message
 
 
-def test_a_narrow_spectrum_is_an_error_that_names_the_missing_range(tmp_path: Path) -> None:
+def test_a_calculated_spectrum_of_another_element_is_refused(model: Model) -> None:
+    [oxygen] = read_spectra(EXAMPLE)
+    [answer] = predict([replace(oxygen, element="Si")], model)
+    assert answer.status == "abstained"
+    assert "the absorber is Si" in answer.message
+
+
+def test_a_measurement_without_an_answer_tells_what_was_done_to_it(model: Model) -> None:
+    energy_eV = np.arange(515.0, 566.0, 0.1)
+    wave = 2.0 + np.sin(energy_eV) + np.arctan(energy_eV - 530.0)
+    [answer] = predict([Spectrum(energy_eV, wave, "absolute", "x.dat", "1", "table")], model)
+    assert answer.status == "abstained"
+    assert [step["step"] for step in answer.preparation or ()][:2] == ["glitches", "background"]
+
+
+def test_a_narrow_spectrum_gets_no_answer_and_the_missing_range_is_named(tmp_path: Path) -> None:
     energy_eV = np.linspace(-1.0, 3.0, 60)
     [answer] = predict_files([_write(tmp_path / "narrow.dat", energy_eV, np.ones(60))])
-    assert answer.status == "error"
-    assert "narrow.dat" in answer.message
-    assert "eV" in answer.message
+    assert answer.status == "abstained"
+    assert answer.file.endswith("narrow.dat")
+    assert "lacks" in answer.message
 
 
 def test_a_bad_file_is_one_error_and_the_others_are_answered(tmp_path: Path) -> None:
@@ -452,3 +473,28 @@ def test_the_example_of_a_beamline_is_aligned_with_the_library() -> None:
     [answer] = predict_files([EXAMPLE.with_name("scan.xdi")])
     assert answer.preparation is not None
     assert abs(answer.alignment["shift_eV"] + 529.4) < 1.5
+
+
+def test_the_overall_ratio_follows_from_the_number_where_the_scheme_defines_it(
+    capsys: pytest.CaptureFixture[str], model: Model
+) -> None:
+    [answer] = predict_files([EXAMPLE])
+    number = answer.coordination
+    least, most = model.info["label_scheme"]["neighbours"]["absorbers_per_neighbour"]
+    assert number["ratio"]["mean"] == pytest.approx(number["mean"] / ((least + most) / 2))
+    assert number["ratio"]["interval"] == pytest.approx(
+        [number["interval"][0] / most, number["interval"][1] / least]
+    )
+    TextWriter().write([Record(answer)])
+    ratio = f"{number['ratio']['mean']:.2f}"
+    assert f"Fe for one O in the sample: {ratio}" in capsys.readouterr().out
+
+
+def test_without_a_count_in_the_scheme_there_is_no_ratio(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(model_folder("default"), folder)
+    description = json.loads((folder / "model.json").read_text())
+    del description["info"]["label_scheme"]["neighbours"]["absorbers_per_neighbour"]
+    (folder / "model.json").write_text(json.dumps(description))
+    [answer] = predict_files([EXAMPLE], model=str(folder))
+    assert "ratio" not in answer.coordination

@@ -57,7 +57,6 @@ def model(library, unseen: np.ndarray) -> Model:
     reference = alignment_reference(
         library["energy"].values.astype(float),
         library["intensity"].values.astype(float)[~unseen],
-        library["environment"].values.astype(int)[~unseen],
         library["structure_id"].values.astype(int)[~unseen],
     )
     return _model(DEFAULT, sites.part(~unseen), reference)

@@ -96,17 +96,28 @@ def _lines(answer: Prediction) -> list[str]:
         named = answer.message.startswith(answer.file)
         return [f"error: {answer.message}" if named else f"error: {name}: {answer.message}"]
     if answer.status == "abstained" or answer.environment is None or answer.coordination is None:
-        return [f"no answer  ({name})", f"  abstained: {_warnings(answer)}", f"  {_shift(answer)}"]
+        shift = [] if _tells_shift(answer) else [f"  {_shift(answer)}"]
+        return [f"no answer  ({name})", f"  abstained: {_warnings(answer)}", *shift]
     number = f"coordination number {answer.coordination['mean']:.2f}"
     if answer.coordination.get("interval"):
         low, high = answer.coordination["interval"]
         number += f", {low:.2f} to {high:.2f} at {answer.coordination['coverage']:.0%}"
     return [
         f"{number}  ({name})",
+        *_ratio(answer.coordination.get("ratio")),
         _environment(answer),
         f"  {_alignment(answer)}{_warnings(answer)}",
         *_sensitivity(answer),
     ]
+
+
+def _ratio(ratio: dict[str, Any] | None) -> list[str]:
+    """Overall composition of the sample; nothing where it is not defined."""
+    if ratio is None:
+        return []
+    between = "" if ratio["interval"] is None else ", {:.2f} to {:.2f}".format(*ratio["interval"])
+    atoms = " or ".join(ratio["neighbours"])
+    return [f"  {atoms} for one {ratio['absorber']} in the sample: {ratio['mean']:.2f}{between}"]
 
 
 def _sensitivity(answer: Prediction) -> list[str]:
@@ -144,8 +155,12 @@ def _environment(answer: Prediction) -> str:
 
 def _alignment(answer: Prediction) -> str:
     """The shift of the energy axis, unless the message tells it."""
-    shift = (answer.alignment or {}).get("shift_eV", 0.0)
-    return "" if f"{abs(shift):.2f}" in answer.message else f"{_shift(answer)}; "
+    return "" if _tells_shift(answer) else f"{_shift(answer)}; "
+
+
+def _tells_shift(answer: Prediction) -> bool:
+    shift = (answer.alignment or {}).get("shift_eV")
+    return shift is not None and f"{abs(shift):.2f}" in answer.message
 
 
 def _shift(answer: Prediction) -> str:
