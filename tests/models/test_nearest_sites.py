@@ -107,3 +107,21 @@ def test_of_a_large_library_sites_all_over_it_are_kept(library, monkeypatch) -> 
     assert np.unique(kept.numbers["trajectory"]).size == len(
         library["trajectory_id"].attrs["labels"]
     )
+
+
+@pytest.mark.parametrize(
+    ("neighbours", "reach_A"),
+    [
+        ({"elements": ["Fe", "Li"], "cutoff_A": {"Fe": 2.3, "Li": 2.7}}, 2.7),
+        ({"elements": ["Fe"], "rule": "largest gap"}, 3.0),
+    ],
+)
+def test_schemes_without_one_cutoff_for_all_tell_the_atoms_too(
+    library, neighbours: dict, reach_A: float
+) -> None:
+    scheme = library.attrs["label_scheme"] | {"neighbours": neighbours}
+    one = library.isel(site=[5]).assign_attrs(label_scheme=scheme)
+    grid = EnergyGrid(-5.0, 25.0, 151)
+    kept = sites_attachment(one, open_structures(embedded_library()), grid)
+    assert kept.description["cutoff_A"] == reach_A
+    assert 0 < kept.numbers["distance_A"].max() <= reach_A + 1e-3
