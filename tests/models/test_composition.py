@@ -61,3 +61,13 @@ def test_the_method_reads_fractions_of_unseen_sites_that_sum_to_one(sites):
     true = class_fractions(mixtures, sites.environment, 3)
     assert np.sqrt(np.mean((fractions - true) ** 2)) < 0.05
     assert model.classes.tolist() == list(CLASSES)
+
+
+def test_fits_that_go_round_in_circles_are_finished_another_way(sites, asked, monkeypatch):
+    def stuck(*_):
+        raise RuntimeError("Maximum number of iterations reached.")
+
+    expected = fractions_by_means(asked[0][:5], sites, np.arange(60))
+    monkeypatch.setattr("scipy.optimize.nnls", stuck)
+    found = fractions_by_means(asked[0][:5], sites, np.arange(60))
+    np.testing.assert_allclose(found, expected, atol=1e-3)

@@ -50,8 +50,16 @@ def fractions_by_library(
 def _non_negative(
     intensity: Float[np.ndarray, "mixture energy"], references: Float[np.ndarray, "n energy"]
 ) -> Float[np.ndarray, "mixture n"]:
-    from scipy.optimize import nnls
+    from scipy.optimize import lsq_linear, nnls
 
     # The weights of un-normalised references are shares of sites, up to the spectrum's own scale.
-    scale = references.mean()
-    return np.stack([nnls(references.T / scale, row)[0] for row in unit_mean(intensity)])
+    columns = references.T / references.mean()
+
+    def weights(row: np.ndarray) -> np.ndarray:
+        try:
+            return nnls(columns, row)[0]
+        except RuntimeError:
+            # Among many references that are nearly alike the active set may go round in circles.
+            return lsq_linear(columns, row, (0, np.inf)).x
+
+    return np.stack([weights(row) for row in unit_mean(intensity)])
