@@ -22,7 +22,7 @@ import numpy as np
 from sklearn.linear_model import RidgeCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
+from sklearn.svm import SVC, SVR
 from threadpoolctl import threadpool_limits
 
 from nearedge.data import embedded_library
@@ -39,7 +39,7 @@ from nearedge.models import SpectrumClassifier, SpectrumRegressor
 from nearedge.models.augmentation import Augmentation
 from nearedge.models.composition import fractions_by_library, fractions_by_means
 from nearedge.models.kernel import fit_kernel_classifier
-from nearedge.models.method import DEFAULT, fit_classifier, fit_composition, fit_regressor
+from nearedge.models.method import DEFAULT, fit_classifier, fit_samples
 from nearedge.models.preprocessing import unit_mean
 from nearedge.spectra import broaden
 
@@ -62,15 +62,15 @@ NumberVariant = Callable[[Sites, Rows, np.ndarray, int], np.ndarray]
 
 
 def kernel(change: Callable[[np.ndarray, int], np.ndarray] | None = None, **settings: Any):
-    """Kernel logistic regression with other settings, or of changed spectra beside the sites."""
+    """The chosen classifier with other settings, or of changed spectra beside the sites."""
     chosen = replace(DEFAULT.near_edge(DEFAULT.classifier), **settings)
 
     def answer(sites: Sites, train: Rows, asked: np.ndarray, seed: int) -> np.ndarray:
-        x, target = sites.intensity[train], np.eye(len(sites.labels))[sites.environment[train]]
+        x, codes = sites.intensity[train], sites.environment[train]
         if change is not None:
-            x, target = np.concatenate([x, change(x, seed)]), np.concatenate([target, target])
+            x, codes = np.concatenate([x, change(x, seed)]), np.concatenate([codes, codes])
         classes = np.array(sites.labels)
-        return fit_kernel_classifier(x, target, classes, chosen).predict_proba(asked).argmax(axis=1)
+        return fit_kernel_classifier(x, codes, classes, chosen).predict_proba(asked).argmax(axis=1)
 
     return answer
 
@@ -147,8 +147,8 @@ CLASSIFIERS: dict[str, ClassifierVariant] = {
     "kernel, -5 to 12 eV": kernel(window=(0, 86)),
     "kernel, -5 to 8 eV (chosen)": kernel(),
     "kernel, -5 to 6 eV": kernel(window=(0, 56)),
-    "half the width squared": kernel(width=2.0),
-    "twice the width squared": kernel(width=8.0),
+    "half the width squared": kernel(width=1.0),
+    "twice the width squared": kernel(width=4.0),
     "a third of the prior variance": kernel(radial=100.0),
     "three times the prior variance": kernel(radial=1000.0),
     "with broadened, noisy copies": kernel(lambda x, seed: DEFAULT.change(x, seed, share=1.0)),
@@ -167,9 +167,26 @@ def method(**changes: Any):
     chosen = replace(DEFAULT, **changes)
 
     def answer(sites: Sites, train: Rows, asked: np.ndarray, seed: int) -> np.ndarray:
-        return fit_regressor(chosen, sites, train, seed).predict(asked)
+        return fit_samples(chosen, sites, train, seed)[0].predict(asked)
 
     return answer
+
+
+def one_reading(number: int):
+    """The chosen regressor as if every sample were any (0), or usual (1)."""
+
+    def answer(sites: Sites, train: Rows, asked: np.ndarray, seed: int) -> np.ndarray:
+        regressor, _ = fit_samples(DEFAULT, sites, train, seed)
+        return regressor.expansion.outputs(asked)[:, 2 * number]
+
+    return answer
+
+
+def vectors(sites: Sites, train: Rows, asked: np.ndarray, seed: int) -> np.ndarray:
+    """Support vectors on mixtures over all trajectories, as the baseline in `nearedge assess`."""
+    drawn = regressor_mixtures(sites.intensity, sites.coordination, 2000, seed, (20, 70), train)
+    model = make_pipeline(StandardScaler(), SVR(C=0.1, epsilon=0.02, gamma=0.002))
+    return model.fit(unit_mean(drawn.intensity), drawn.target).predict(unit_mean(asked))
 
 
 def ridge(sites: Sites, train: Rows, asked: np.ndarray, seed: int) -> np.ndarray:
@@ -189,12 +206,6 @@ def number_networks(sites: Sites, train: Rows, asked: np.ndarray, seed: int) -> 
     return trained.fit(x, drawn.target).predict(asked)
 
 
-def across(sites: Sites, train: Rows, asked: np.ndarray, seed: int) -> np.ndarray:
-    """The chosen regressor from mixtures over all trajectories."""
-    one = replace(sites, keys=sites.keys | {"trajectories": np.zeros(len(sites.group), int)})
-    return fit_regressor(DEFAULT, one, train, seed).predict(asked)
-
-
 def constant(sites: Sites, train: Rows, asked: np.ndarray, seed: int) -> np.ndarray:
     """The mean of the training sites."""
     return np.full(len(asked), sites.coordination[train].mean())
@@ -203,22 +214,26 @@ def constant(sites: Sites, train: Rows, asked: np.ndarray, seed: int) -> np.ndar
 NUMBERS: dict[str, NumberVariant] = {
     "constant training mean": constant,
     "ridge on single sites": ridge,
+    "support vectors on mixtures over all trajectories": vectors,
     "linear part alone": method(mixed=replace(DEFAULT.mixed, radial=1e-6)),
     "Gaussians alone": method(mixed=replace(DEFAULT.mixed, linear=0.0)),
     "both (chosen)": method(),
-    "three times the Gaussians": method(mixed=replace(DEFAULT.mixed, radial=9.0)),
-    "three times the noise": method(mixed=replace(DEFAULT.mixed, noise=0.9)),
-    "single sites only": method(mixtures=1, varied=1),
+    "Gaussians on the near edge": method(mixed=DEFAULT.near_edge(DEFAULT.mixed)),
+    "three times the Gaussians": method(mixed=replace(DEFAULT.mixed, radial=0.9)),
+    "twice the width squared": method(mixed=replace(DEFAULT.mixed, width=2.0)),
+    "half the width squared": method(mixed=replace(DEFAULT.mixed, width=0.5)),
+    "a third of the noise": method(mixed=replace(DEFAULT.mixed, noise=0.3)),
     "without mixtures of any composition": method(varied=1),
-    "mixtures of any composition only": method(mixtures=1, varied=900),
-    "mixtures over all trajectories": across,
+    "without mixtures over all trajectories": method(across=1),
+    "read as any sample": one_reading(0),
+    "read as a usual sample": one_reading(1),
     "networks": number_networks,
 }
 
 
 def chosen_fractions(sites: Sites, train: Rows, asked: np.ndarray, seed: int) -> np.ndarray:
     """The chosen reader of fractions."""
-    model = fit_composition(DEFAULT, sites, train, seed)
+    _, model = fit_samples(DEFAULT, sites, train, seed)
     fractions = np.zeros((len(asked), len(sites.labels)))
     columns = [sites.labels.index(str(label)) for label in model.classes]
     fractions[:, columns] = model.predict_proba(asked)
@@ -335,7 +350,7 @@ def by_trajectories(data: Validation, seed: int) -> dict[str, dict[str, float]]:
             answers = fit_classifier(DEFAULT, sites, part).predict(sites.intensity[test])
             right.append(answers == np.array(sites.labels)[sites.environment[test]])
             x, number, _ = data.asked(fold)["mixtures"]
-            off = fit_regressor(DEFAULT, sites, part, seed).predict(x) - number
+            off = fit_samples(DEFAULT, sites, part, seed)[0].predict(x) - number
             squares.append(np.mean(off**2))
         found[str(count)] = {
             "accuracy": float(np.concatenate(right).mean()),

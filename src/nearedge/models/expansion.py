@@ -24,8 +24,8 @@ _BLOCK = 512
 LEAST_SHARE = 0.05
 # Averages of more sites than in training are not told apart from those of as many.
 _MOST_LOG = 4.25
-# Two readings of a sample differ by about so much if its composition is usual, and if it may be any:
-# of the coordination number, and of the fractions of environments.
+# Two readings of a sample differ by about so much if its composition is usual, and if it may be
+# any: of the coordination number, and of the fractions of environments.
 NUMBERS_DIFFER = (0.15, 0.5)
 FRACTIONS_DIFFER = (0.15, 0.40)
 # The slope of the square root is taken no nearer to zero than this share of the mean.
@@ -359,7 +359,7 @@ def number_slopes(
 def usual_share(
     difference: Float[np.ndarray, "row column"], differ: tuple[float, float]
 ) -> Float[np.ndarray, "row 1"]:
-    """Probability that a sample whose two readings differ by so much is usual; half are, a priori."""
+    """Probability that a sample whose two readings differ by so much is usual; a priori, 1/2."""
     steepness, level = usual_odds(differ)
     squares = np.square(difference).sum(axis=1, keepdims=True)
     return 1 / (1 + np.exp(np.minimum(steepness * squares + level, 60.0)))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
-from jaxtyping import Bool, Float, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 
 from nearedge.errors import UsageError
 from nearedge.models.expansion import (
@@ -15,7 +16,6 @@ from nearedge.models.expansion import (
     gaussians,
     normalised_window,
 )
-from nearedge.models.network import softmax
 from nearedge.models.preprocessing import Preprocessing, fit_preprocessing
 
 _ITERATIONS = 300
@@ -62,24 +62,26 @@ class KernelSettings:
 
 def fit_kernel_classifier(
     x: Float[np.ndarray, "spectrum feature"],
-    target: Float[np.ndarray, "spectrum class"],
+    codes: Int[np.ndarray, " spectrum"],
     classes: Shaped[np.ndarray, " class"],
     settings: KernelSettings,
     weight: Float[np.ndarray, " spectrum"] | None = None,
 ) -> KernelClassifier:
-    """Fit kernel logistic regression.
+    """Fit kernel logistic regression to every pair of classes.
 
-    The logits are a constant and a function of the Gaussians' reproducing space; least is the
-    cross-entropy plus the function's squared norm divided by twice ``settings.radial``.
+    Environments that differ by one neighbour are hard to tell apart, all others easy: with a
+    function for each pair, the hard ones do not depend on the easy ones. The logit of a pair is a
+    constant and a function of the Gaussians' reproducing space; least is the cross-entropy plus
+    the function's squared norm divided by twice ``settings.radial``.
 
     Parameters
     ----------
     x
         Sampled intensities, not normalised.
-    target
-        Probability of every class: 1 and 0, or anything between.
+    codes
+        Position in `classes` of every spectrum.
     classes
-        Label of every column of `target`.
+        Labels, each with a spectrum.
     settings
         Of the kernel.
     weight
@@ -95,40 +97,50 @@ def fit_kernel_classifier(
     References
     ----------
     J. Zhu and T. Hastie, "Kernel logistic regression and the import vector machine", J. Comput.
-    Graph. Stat. 14, 185 (2005), equations 4 and 5.
+    Graph. Stat. 14, 185 (2005), equations 4 and 5, for two classes; one machine for each pair:
+    S. Knerr, L. Personnaz and G. Dreyfus, Neurocomputing, NATO ASI F68, 41 (1990).
     """
-    from scipy.optimize import minimize
-
     preprocessing, window = _fit_inputs(x, settings, _EVENNESS)
     centres = window.inputs(x)
-    values, vectors = np.linalg.eigh(gaussians(centres, centres))
+    alike = gaussians(centres, centres)
+    share = np.ones(len(x)) if weight is None else weight * len(x) / weight.sum()
+    pairs = list(combinations(range(len(classes)), 2))
+    radial, bias = np.zeros((len(x), len(pairs))), np.zeros(len(pairs))
+    for number, (one, other) in enumerate(pairs):
+        rows = np.flatnonzero((codes == one) | (codes == other))
+        radial[rows, number], bias[number] = _logistic(
+            alike[np.ix_(rows, rows)], codes[rows] == one, share[rows], settings.radial
+        )
+    linear = np.zeros((x.shape[1], len(pairs)))
+    return KernelClassifier(
+        _stored(Expansion(preprocessing, window, centres, radial, linear, bias)), classes, "pairs"
+    )
+
+
+def _logistic(
+    alike: Float[np.ndarray, "spectrum spectrum"],
+    is_one: Bool[np.ndarray, " spectrum"],
+    share: Float[np.ndarray, " spectrum"],
+    radial: float,
+) -> tuple[Float[np.ndarray, " spectrum"], float]:
+    """Coefficients of the Gaussians, and the constant, for one class against another."""
+    from scipy.optimize import minimize
+
+    values, vectors = np.linalg.eigh(alike)
     kept = values > _RANK * values[-1]
     root = np.sqrt(values[kept])
-    basis = vectors[:, kept] * root
-    share = np.ones(len(x)) if weight is None else weight * len(x) / weight.sum()
-    shape = (basis.shape[1], len(classes))
+    basis, side = vectors[:, kept] * root, np.where(is_one, 1.0, -1.0)
 
     def loss(packed: np.ndarray) -> tuple[float, np.ndarray]:
-        inner, bias = packed[: -len(classes)].reshape(shape), packed[-len(classes) :]
-        logits = basis @ inner + bias
-        probability = softmax(logits)
-        peak = logits.max(axis=1, keepdims=True)
-        log_probability = logits - peak - np.log(np.exp(logits - peak).sum(axis=1, keepdims=True))
-        slope = share[:, None] * (probability - target)
-        value = -(share[:, None] * target * log_probability).sum()
-        value += np.square(inner).sum() / (2 * settings.radial)
-        gradient = basis.T @ slope + inner / settings.radial
-        return float(value), np.concatenate([gradient.ravel(), slope.sum(axis=0)])
+        inner, margin = packed[:-1], side * (basis @ packed[:-1] + packed[-1])
+        slope = -share * side / (1 + np.exp(np.minimum(margin, 500.0)))
+        value = share @ np.logaddexp(0, -margin) + inner @ inner / (2 * radial)
+        return float(value), np.append(basis.T @ slope + inner / radial, slope.sum())
 
-    start = np.zeros(shape[0] * shape[1] + len(classes))
     # The search is convex: any start will do.
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": _ITERATIONS})
-    inner, bias = found.x[: -len(classes)].reshape(shape), found.x[-len(classes) :]
-    radial = (vectors[:, kept] / root) @ inner
-    linear = np.zeros((x.shape[1], len(classes)))
-    return KernelClassifier(
-        _stored(Expansion(preprocessing, window, centres, radial, linear, bias)), classes
-    )
+    start, options = np.zeros(basis.shape[1] + 1), {"maxiter": _ITERATIONS}
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", options=options)
+    return (vectors[:, kept] / root) @ found.x[:-1], float(found.x[-1])
 
 
 def fit_kernel_regression(

@@ -95,7 +95,7 @@ class Method:
 DEFAULT = Method(
     grid=EnergyGrid(-5.0, 25.0, 151),
     near_edge_eV=(-5.0, 8.0),
-    classifier=KernelSettings(width=4.0, radial=300.0),
+    classifier=KernelSettings(width=2.0, radial=300.0),
     mixed=KernelSettings(width=1.0, radial=0.3, linear=1.0, noise=0.9),
     augmentation=Augmentation(share=0.5, broadening_eV=1.0, noise=0.03),
 )
@@ -121,7 +121,7 @@ def fit_classifier(
     held, codes = np.unique(sites.environment[index], return_inverse=True)
     return fit_kernel_classifier(
         sites.intensity[index].astype(np.float64),
-        np.eye(len(held))[codes],
+        codes,
         np.array(sites.labels)[held],
         method.near_edge(method.classifier),
     )

@@ -211,6 +211,11 @@ for the engine, fitted on the sites above.
 """
 
 
+def _with_range(figures: dict[str, Any], name: str, of: str) -> str:
+    low, high = figures["ranges"][of]
+    return f"{figures[name]:.3f} ({low:.3f} to {high:.3f})"
+
+
 def _card(info: dict[str, Any]) -> str:
     """What a user should know before trusting the model."""
     library, held_out = info["library"], info["held_out"]
@@ -239,13 +244,13 @@ Energies are relative to: {library["energy_zero"]}. The model looks at {grid["po
 ## What holds on unseen sites
 
 {held_out["folds"]}-fold cross-validation over whole groups (by {held_out["group_by"]}), seed
-{held_out["seed"]}:
+{held_out["seed"]}, with 95 % intervals by bootstrap over groups:
 
 | | nearedge | the paper's network |
 |---|---|---|
-| accuracy on single sites | {classifier["sites_test"]:.3f} | \
+| accuracy on single sites | {_with_range(classifier, "sites_test", "accuracy")} | \
 {classifier["baselines"]["paper"]:.3f} |
-| macro-F1 on single sites | {classifier["macro_f1"]:.3f} | |
+| macro-F1 on single sites | {_with_range(classifier, "macro_f1", "macro_f1")} | |
 | accuracy on mixtures of one class | {classifier["mixtures_test"]:.3f} | |
 | mean squared error of the average coordination number | {regressor["mse_test"]:.4f} | \
 {regressor["baselines"]["paper"]:.4f} |
