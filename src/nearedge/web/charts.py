@@ -232,7 +232,7 @@ def trend_chart(trend: Trend, labels: Sequence[str], dark: bool) -> Figure:
             axes[label] = f"y{place + 2}"
             layout[f"yaxis{place + 2}"] = frame | {
                 "domain": [place * tall, (place + _STRIP_SHARE) * tall],
-                "tickvals": [0, 1],
+                "tickvals": [0, 0.5],
             }
             layout["annotations"].append(
                 _said(label, (place + _STRIP_SHARE) * tall, dark)
