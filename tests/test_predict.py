@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from nearedge._answering import average_answers
+from nearedge.cli.predictions import TextWriter
 from nearedge.data import embedded_library, model_folder
 from nearedge.errors import NearedgeError, UsageError
 from nearedge.library import names, open_library
@@ -21,6 +23,7 @@ from nearedge.predict import (
     predict_files,
     shift_from_reference,
 )
+from nearedge.series import Record
 from nearedge.spectra import EnergyGrid, ShiftEstimate, Spectrum, read_spectra, resample
 from nearedge.spectra.perturb import shifted
 from nearedge.uncertainty import Answers, answer
@@ -69,7 +72,10 @@ def test_a_prediction_has_the_keys_of_the_contract() -> None:
         "preparation", "sensitivity", "composition", "why",
     }  # fmt: skip
     assert set(document["environment"]) == {"label", "probabilities", "set", "coverage"}
-    assert set(document["coordination"]) == {"mean", "interval", "coverage"}
+    assert set(document["coordination"]) == {"mean", "interval", "coverage", "ratio"}
+    assert set(document["coordination"]["ratio"]) == {
+        "neighbours", "absorber", "mean", "interval",
+    }  # fmt: skip
     assert set(document["novelty"]) == {"p_value", "flag", "reason"}
     assert set(document["alignment"]) == {"shift_eV", "scale"}
 
@@ -479,3 +485,28 @@ def test_only_an_oxidation_state_may_be_negative(model: Model) -> None:
     states = answer(replace(model, info=model.info | {"label_scheme": scheme}), lowered)
     assert states.low is not None
     assert states.low[0] < states.mean[0] < 0.0
+
+
+def test_the_overall_ratio_follows_from_the_number_where_the_scheme_defines_it(
+    capsys: pytest.CaptureFixture[str], model: Model
+) -> None:
+    [answer] = predict_files([EXAMPLE])
+    number = answer.coordination
+    least, most = model.info["label_scheme"]["neighbours"]["absorbers_per_neighbour"]
+    assert number["ratio"]["mean"] == pytest.approx(number["mean"] / ((least + most) / 2))
+    assert number["ratio"]["interval"] == pytest.approx(
+        [number["interval"][0] / most, number["interval"][1] / least]
+    )
+    TextWriter().write([Record(answer)])
+    ratio = f"{number['ratio']['mean']:.2f}"
+    assert f"Fe for one O in the sample: {ratio}" in capsys.readouterr().out
+
+
+def test_without_a_count_in_the_scheme_there_is_no_ratio(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(model_folder("default"), folder)
+    description = json.loads((folder / "model.json").read_text())
+    del description["info"]["label_scheme"]["neighbours"]["absorbers_per_neighbour"]
+    (folder / "model.json").write_text(json.dumps(description))
+    [answer] = predict_files([EXAMPLE], model=str(folder))
+    assert "ratio" not in answer.coordination

@@ -24,6 +24,7 @@ from nearedge._measured import (
     stretch_of,
 )
 from nearedge.data import DEFAULT_MODEL, model_folder
+from nearedge.environments import LabelScheme, overall_ratio
 from nearedge.errors import NearedgeError, UsageError
 from nearedge.spectra import (
     PREPARATION_STEPS,
@@ -73,7 +74,9 @@ class Prediction:
         ``label``, ``probabilities``, ``set`` and ``coverage``. The set and its coverage are None
         while the model carries no calibration.
     coordination
-        ``mean``, ``interval`` and ``coverage``; the latter two None without calibration.
+        ``mean``, ``interval`` and ``coverage``; the latter two None without calibration. Where the
+        label scheme defines it also ``ratio``: how many atoms of ``neighbours`` the sample has for
+        one ``absorber``, with ``mean`` and ``interval``.
     novelty
         ``p_value``, ``flag`` and ``reason``.
     alignment
@@ -546,6 +549,8 @@ def _answered(
         changes = sensitivities(model, EnergyGrid(**model.info["grid"]), middle[good], fwhm_eV)
     reasons = why_of(model, middle[good]) if why and good.any() else None
     place, labels = np.cumsum(good) - 1, _labels(model)
+    told = model.info.get("label_scheme")
+    scheme = None if told is None else LabelScheme.from_dict(told)
     predictions = []
     for row, spectrum in enumerate(spectra):
         if not good[row]:
@@ -557,6 +562,8 @@ def _answered(
         if model.composition is not None and asked.composition is not None:
             kinds = [str(label) for label in model.composition.classes]
             answer["composition"] = _composition(kinds, asked, index)
+        if scheme is not None:
+            answer["coordination"] |= _ratio(scheme, answer["coordination"])
         novel = answer["novelty"]["flag"]
         message = "; ".join((*spectrum.notes, *notes))
         if novel:
@@ -629,6 +636,24 @@ def _composition(labels: Sequence[str], asked: Answers, index: int) -> dict[str,
         "fractions": dict(zip(labels, asked.composition[index].tolist(), strict=True)),
         "intervals": intervals,
         "coverage": None if intervals is None else asked.coverage,
+    }
+
+
+def _ratio(scheme: LabelScheme, number: dict[str, Any]) -> dict[str, Any]:
+    """Overall composition of the sample under ``ratio``; nothing where it is not defined."""
+    interval = number["interval"]
+    ratio = overall_ratio(
+        scheme, number["mean"], None if interval is None else (interval[0], interval[1])
+    )
+    if ratio is None:
+        return {}
+    return {
+        "ratio": {
+            "neighbours": list(scheme.neighbours),
+            "absorber": scheme.absorber,
+            "mean": ratio.mean,
+            "interval": None if ratio.interval is None else list(ratio.interval),
+        }
     }
 
 

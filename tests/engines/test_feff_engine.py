@@ -96,6 +96,12 @@ def test_default_input_is_the_one_the_libraries_were_made_with():
     }
 
 
+def test_no_iteration_is_no_card():
+    # FEFF would take 0 iterations on the card for its default of 30.
+    text = Feff(scf_iterations=0).input_text(bulk("MgO", "rocksalt", a=4.21), 1, "K")
+    assert "SCF" not in text
+
+
 def atoms_of(text: str) -> np.ndarray:
     return np.array([line.split() for line in text.split("ATOMS\n")[1].splitlines()[:-1]], float)
 
@@ -140,7 +146,7 @@ def test_line_break_in_a_name_is_no_card():
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"scf_iterations": 0}, "scf_iterations = 0; give 1 to 100"),
+        ({"scf_iterations": -1}, "scf_iterations = -1; give 0 to 100"),
         ({"scf_mixing": 0.9}, "scf_mixing = 0.9; give 0.001 to 0.5"),
         ({"lmax": 9}, "lmax = 9"),
         ({"timeout_s": float("nan")}, "timeout_s = nan"),
@@ -187,6 +193,13 @@ def test_spectrum_of_unconverged_potentials_is_an_error(tmp_path):
         "FEFF, LiF, atom 1 (F): Convergence not reached; ran out of iterations; "
         "raise scf_iterations or lower scf_mixing"
     )
+
+
+@pytest.mark.slow
+def test_potentials_of_free_atoms_need_no_convergence(tmp_path):
+    [result] = replace(SMALL, scf_iterations=0).compute(MOLECULE, [1], "K", tmp_path).values()
+    assert isinstance(result, SiteSpectrum)
+    assert result.intensity.max() > 0
 
 
 @pytest.mark.slow

@@ -38,6 +38,8 @@ class Output:
 
 
 _PLAIN = Output()
+# Repeated from nearedge.models.sharing, whose import would make --help wait.
+_TOLD = "absorber,edge"
 
 
 @library.command(name="build")
@@ -397,25 +399,30 @@ def reproduce(
 
 @app.command
 def train(
-    library: Path,
+    libraries: Annotated[list[Path], Parameter(required=True)],
     *,
     out: Path,
     pretrained: Annotated[str | None, Parameter(name="--from")] = None,
+    categories: str = _TOLD,
     seed: int = 0,
     window: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
     output: Output = _PLAIN,
 ) -> None:
     """Assess nearedge's method on a library, train it on all sites, and save the model.
 
+    Of several libraries it trains one shared model, see docs/many-compounds.md.
+
     Parameters
     ----------
-    library
-        A labelled library.
+    libraries
+        A labelled library, or several of different absorbers or edges.
     out
-        Folder of the model.
+        Folder of the model; of several libraries that of the models, OUT/Fe-K and so on.
     pretrained
         Continue from this model, a folder or "default", that was trained on another engine's
         spectra.
+    categories
+        What tells the sites of several libraries apart, of absorber, edge, space_group and defect.
     seed
         The same seed gives the same model.
     window
@@ -424,30 +431,62 @@ def train(
     """
     from nearedge.cli.show import print_json, progress_bar
     from nearedge.compute import local_executor
-    from nearedge.studies.training import train_model
+    from nearedge.studies.training import train_model, train_together
 
+    window_eV = None if window is None else _windows(window, one=True)[0]
+    together = len(libraries) > 1
     with local_executor() as executor, progress_bar() as progress:
-        info = train_model(
-            library,
-            out,
-            pretrained=pretrained,
-            seed=seed,
-            window_eV=None if window is None else _windows(window, one=True)[0],
-            executor=executor,
-            progress=progress,
-        )
+        if together:
+            _refuse_together(pretrained=pretrained)
+            infos = train_together(
+                libraries,
+                out,
+                categories=_split(categories),
+                seed=seed,
+                window_eV=window_eV,
+                executor=executor,
+                progress=progress,
+            )
+        else:
+            info = train_model(
+                libraries[0],
+                out,
+                pretrained=pretrained,
+                seed=seed,
+                window_eV=window_eV,
+                executor=executor,
+                progress=progress,
+            )
+            infos = {"": info}
     if output.json:
-        print_json(info)
+        print_json(infos if together else infos[""])
         return
-    _show_assessment(info["held_out"])
-    print(f"Model in {out}; its card says what it was trained on and what holds.")
+    for name, info in infos.items():
+        _show_assessment(info["held_out"])
+        print(f"Model in {out / name}; its card says what it was trained on and what holds.")
+
+
+def _split(text: str) -> tuple[str, ...]:
+    """Parts of an option between commas."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _refuse_together(**options: object) -> None:
+    """Refuse what has no meaning for several libraries."""
+    from nearedge.errors import UsageError
+
+    given = {"pretrained": "--from", "windows": "several windows"}
+    for name, value in options.items():
+        if value:
+            raise UsageError(f"{given[name]} and several libraries exclude each other")
 
 
 @app.command
 def assess(
-    library: Path,
+    libraries: Annotated[list[Path], Parameter(required=True)],
     *,
     pretrained: Annotated[str | None, Parameter(name="--from")] = None,
+    categories: str = _TOLD,
     group_by: Literal["trajectory", "atom", "structure"] | None = None,
     folds: int | None = None,
     seed: int = 0,
@@ -457,12 +496,16 @@ def assess(
 ) -> None:
     """Cross-validate nearedge's method and the baselines on whole groups of a library.
 
+    Of several libraries it assesses one shared model on each, see docs/many-compounds.md.
+
     Parameters
     ----------
-    library
-        A labelled library.
+    libraries
+        A labelled library, or several of different absorbers or edges.
     pretrained
         Continue from this model, a folder or "default", in every fold.
+    categories
+        What tells the sites of several libraries apart, of absorber, edge, space_group and defect.
     group_by
         What is never split; trajectories where there are at least 5, else atoms.
     folds
@@ -478,21 +521,42 @@ def assess(
     from nearedge.cli.show import print_json, print_table, progress_bar
     from nearedge.compute import local_executor
     from nearedge.studies import assess as run
+    from nearedge.studies.together import assess_together
 
+    windows = [] if window is None else _windows(window)
     with local_executor() as executor, progress_bar() as progress:
-        result = run(
-            library,
-            pretrained=pretrained,
-            group_by=group_by,
-            folds=folds,
-            seed=seed,
-            windows=() if window is None else _windows(window),
-            out=out,
-            executor=executor,
-            progress=progress,
-        )
+        if len(libraries) > 1:
+            _refuse_together(pretrained=pretrained, windows=windows[1:])
+            result = assess_together(
+                libraries,
+                categories=_split(categories),
+                group_by=group_by,
+                folds=folds,
+                seed=seed,
+                window_eV=windows[0] if windows else None,
+                out=out,
+                executor=executor,
+                progress=progress,
+            )
+        else:
+            result = run(
+                libraries[0],
+                pretrained=pretrained,
+                group_by=group_by,
+                folds=folds,
+                seed=seed,
+                windows=windows,
+                out=out,
+                executor=executor,
+                progress=progress,
+            )
     if output.json:
         print_json(result)
+        return
+    for name, figures in result.get("libraries", {}).items():
+        print(name)
+        _show_assessment(figures)
+    if "libraries" in result:
         return
     _show_assessment(result)
     if "windows" in result:

@@ -29,7 +29,7 @@ _LEFTOVER = re.compile(r"\s*\.feff\.error: Starting FEFF9.*")
 _LAST_LINES = 3
 
 
-def complaint(log: str, exit_code: int) -> str | None:
+def complaint(log: str, exit_code: int, *, iterated: bool = True) -> str | None:
     """Say in FEFF's own words what went wrong and what to do about it, or None if nothing did.
 
     A run is sound only if FEFF reports that its potentials converged: where they do not, it
@@ -42,6 +42,8 @@ def complaint(log: str, exit_code: int) -> str | None:
         Everything that FEFF and its wrapper printed.
     exit_code
         Of the process that ran it, 0 for success.
+    iterated
+        Whether potentials were to be made self-consistent.
 
     Examples
     --------
@@ -58,7 +60,7 @@ def complaint(log: str, exit_code: int) -> str | None:
         said = [line for line in log.splitlines() if re.search(r"[A-Za-z]{2}", line)]
         words = ". ".join(_tidy(line) for line in said[-_LAST_LINES:])
         return f"stopped with code {exit_code}: {words or 'no message'}; look at the structure"
-    if "Convergence reached" not in log:
+    if iterated and "Convergence reached" not in log:
         return "did not report that the potentials converged; raise scf_iterations"
     return None
 

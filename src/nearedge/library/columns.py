@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from nearedge.environments import SiteLabels
+from nearedge.library.schema import OPTIONAL
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -30,10 +31,11 @@ def add_structure(
     Parameters
     ----------
     columns
-        For each variable of `nearedge.library.schema.SITE_VARIABLES`, and for ``target`` where the
-        scheme has one, one array per structure; extended in place.
+        For each variable of `nearedge.library.schema.SITE_VARIABLES` and `OPTIONAL`, and for
+        ``target`` where the scheme has one, one array per structure; extended in place.
     structure
-        With ``structure_id``, ``trajectory_id`` and ``snapshot_id`` in its ``info``.
+        With ``structure_id``, ``trajectory_id`` and ``snapshot_id`` in its ``info``, and
+        ``space_group`` and ``defect`` where they are known.
     sites
         Labels of all its absorbers.
     rows
@@ -59,6 +61,8 @@ def add_structure(
         "temperature_K": np.full(count, info.get("temperature_K", np.nan)),
         "core_level_shift_eV": core_level_shift_eV,
     }
+    for name in OPTIONAL:
+        values[name] = np.array([str(info.get(name, ""))] * count)
     if sites.target is not None:
         values["target"] = sites.target[list(rows)]
     for name, value in values.items():

@@ -15,7 +15,7 @@ from nearedge.errors import EngineError, NearedgeError, UsageError
 from nearedge.library.axis import structure_on_axis
 from nearedge.library.columns import add_structure, joined, settings_hash
 from nearedge.library.recipe import EDGES
-from nearedge.library.schema import CODED, LIBRARY_AXIS, library_axis, names, site_dataset
+from nearedge.library.schema import CODED, LIBRARY_AXIS, OPTIONAL, library_axis, names, site_dataset
 from nearedge.library.store import open_library, open_structures, reading, write_library
 from nearedge.spectra import EnergyGrid, Spectrum, read_spectra
 from nearedge.structures import read_structures
@@ -116,7 +116,8 @@ def import_library(
     if append and out.exists():
         existing, structures = _existing(out, structure, attributes)
         for name in columns:
-            values = names(existing, name) if name in CODED else existing[name].values
+            coded = name in CODED or name in OPTIONAL
+            values = names(existing, name) if coded else existing[name].values
             columns[name].insert(0, values)
         attributes = {k: v for k, v in existing.attrs.items() if k != "schema_version"} | {
             "recipe": f"{existing.attrs['recipe']}; {attributes['recipe']}"

@@ -65,10 +65,15 @@ class CellRecipe(_Table):
 
 
 class FileRecipe(_Table):
-    """A file of structures that exists already: all or some snapshots, all or some absorbers."""
+    """A file of structures that exists already: all or some snapshots, all or some absorbers.
+
+    Its space group and its kind of defect may be told, for models of many compounds.
+    """
 
     path: str
     trajectory: str = Field(min_length=1)
+    space_group: str | None = Field(default=None, min_length=1)
+    defect: str | None = Field(default=None, min_length=1)
     snapshots: tuple[int, ...] | None = _list(default=None, min_length=1)
     sites: tuple[int, ...] | None = _list(default=None, min_length=1)
 

@@ -11,7 +11,14 @@ import numpy as np
 
 from nearedge.environments import label_sites, load_scheme
 from nearedge.errors import NearedgeError, UsageError
-from nearedge.library.schema import CODED, SITE_VARIABLES, TARGET, names, site_dataset
+from nearedge.library.schema import (
+    CODED,
+    OPTIONAL,
+    SITE_VARIABLES,
+    TARGET,
+    names,
+    site_dataset,
+)
 from nearedge.library.store import open_library, open_structures, write_library
 from nearedge.spectra import EnergyGrid
 
@@ -70,6 +77,7 @@ def relabel_library(
             f"labels {label_scheme.absorber}; give a scheme for the absorber of the library"
         )
     columns = {v: names(library, v) if v in CODED else library[v].values for v in SITE_VARIABLES}
+    columns |= {v: names(library, v) for v in OPTIONAL}
     before = columns["environment"].copy()
     columns["environment"] = np.array([""] * len(before), dtype=object)
     columns[TARGET] = np.full(len(before), np.nan)

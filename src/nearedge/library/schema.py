@@ -50,7 +50,7 @@ def library_axis(start_eV: float, stop_eV: float) -> EnergyGrid:
 # million sites then needs bytes, not strings, for each of them.
 CODED = ("environment", "absorber", "edge", "structure_id", "trajectory_id")
 
-SITE_VARIABLES: Mapping[str, str] = {
+SITE_VARIABLES: dict[str, str] = {
     "intensity": "absorption cross-section per absorbing atom, on one scale for the library",
     "environment": "class of the site under the label scheme",
     "coordination": "number of neighbours of the chosen elements within the cutoff",
@@ -64,6 +64,15 @@ SITE_VARIABLES: Mapping[str, str] = {
     "core_level_shift_eV": "edge energy of the site relative to the mean of its structure; NaN "
     "where the source does not tell it. The shift is kept in the spectrum.",
 }
+
+OPTIONAL: dict[str, str] = {
+    "space_group": "space group of the crystal that the structure is of, without its disorder",
+    "defect": "kind of defect that the structure has",
+}
+"""Further coded variables, there where a library knows them; an empty name is unknown."""
+
+CATEGORIES = ("absorber", "edge", *OPTIONAL)
+"""Coded variables that say what a spectrum is of."""
 
 TARGET = "target"
 """Further variable of a library whose scheme has a continuous target, with the attributes
@@ -100,7 +109,12 @@ def coded(values: Sequence[str] | np.ndarray, labels: Sequence[str] | None = Non
 
 
 def names(library: xarray.Dataset, variable: str) -> np.ndarray:
-    """Names (site,) of an integer-coded variable, such as ``"environment"``."""
+    """Names (site,) of an integer-coded variable, such as ``"environment"``.
+
+    Of one of `OPTIONAL` that the library lacks all are empty.
+    """
+    if variable in OPTIONAL and variable not in library:
+        return np.full(library.sizes["site"], "")
     labels = np.array(library[variable].attrs["labels"], dtype=str)
     return labels[codes(library, variable)]
 
@@ -158,10 +172,16 @@ def check_library(library: xarray.Dataset, where: str) -> xarray.Dataset:
     energy_eV = library["energy"].values
     if len(energy_eV) < 2 or not np.all(np.diff(energy_eV) > 0):
         raise _broken(where, "the energies do not increase")
-    for variable in (*SITE_VARIABLES, *has_target):
+    optional = [variable for variable in OPTIONAL if variable in library]
+    for variable in optional:
+        if library[variable].dims != ("site",):
+            raise _broken(
+                where, f"{variable!r} has dimensions {library[variable].dims}, not ('site',)"
+            )
+    for variable in (*SITE_VARIABLES, *optional, *has_target):
         if library[variable].dtype.kind not in ("f" if variable in _REAL else "iu"):
             raise _broken(where, f"{variable!r} is of the kind {library[variable].dtype}")
-    for variable in CODED:
+    for variable in (*CODED, *optional):
         labels = library[variable].attrs.get("labels")
         if not isinstance(labels, list | tuple) or len(set(map(str, labels))) != len(labels):
             raise _broken(where, f"{variable!r} has no attribute 'labels' naming its codes")
@@ -189,7 +209,8 @@ def site_dataset(
     ----------
     columns
         One entry for each of `SITE_VARIABLES`: ``intensity`` (site, energy) on `axis`, the others
-        (site,); the coded ones as names. And ``target`` where the scheme has one.
+        (site,); the coded ones as names. Those of `OPTIONAL` where one is known, and ``target``
+        where the scheme has one.
     attributes
         One entry for each of `ATTRIBUTES` but the version.
     axis
@@ -199,10 +220,11 @@ def site_dataset(
 
     scheme = LabelScheme.from_dict(attributes["label_scheme"])
     variables = {}
-    for name, description in SITE_VARIABLES.items():
+    known = {name: text for name, text in OPTIONAL.items() if any(columns.get(name, ()))}
+    for name, description in (SITE_VARIABLES | known).items():
         attrs: dict[str, Any] = {"description": description}
         values = columns[name]
-        if name in CODED:
+        if name in CODED or name in OPTIONAL:
             values, labels = coded(values, scheme.labels if name == "environment" else None)
             attrs["labels"] = list(labels)
         kind = _KINDS.get(name, np.int32)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from nearedge.compute import run_tasks
 from nearedge.errors import NearedgeError
 from nearedge.library.recipe import CellRecipe, FileRecipe, Recipe
+from nearedge.library.schema import OPTIONAL
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -81,6 +82,9 @@ def _structures_of_file(entry: FileRecipe, path: Path) -> list[Atoms]:
     for number, frame in enumerate(read_structures(path)):
         frame.info["trajectory_id"] = entry.trajectory
         frame.info.setdefault("snapshot_id", number)
+        for name in OPTIONAL:
+            if (told := getattr(entry, name)) is not None:
+                frame.info[name] = told
         frame.info.pop(CHOSEN, None)
         if entry.sites is not None:
             frame.info[CHOSEN] = entry.sites

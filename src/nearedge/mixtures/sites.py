@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from nearedge.library.schema import TARGET, names
+from nearedge.library.schema import CATEGORIES, TARGET, names
 from nearedge.mixtures.groups import GroupBy, site_groups
 from nearedge.spectra import EnergyGrid, resample
 
@@ -34,6 +34,9 @@ class Sites:
         (site,) what must not be split, and which rule made the groups.
     keys
         Per site what a leak may share: the raw spectrum, the atom, the trajectory.
+    names
+        Per site its trajectory, absorber and edge, and its space group and defect where the library
+        tells; an empty name is unknown.
     """
 
     intensity: Float[np.ndarray, "site energy"]
@@ -43,6 +46,7 @@ class Sites:
     group: Int[np.ndarray, " site"]
     group_by: GroupBy
     keys: dict[str, np.ndarray]
+    names: dict[str, np.ndarray] = field(default_factory=dict)
 
     def part(self, rows: Int[np.ndarray, " row"] | Bool[np.ndarray, " site"]) -> Sites:
         """Some of the sites, with the same labels.
@@ -59,6 +63,7 @@ class Sites:
             coordination=self.coordination[rows],
             group=self.group[rows],
             keys={name: keys[rows] for name, keys in self.keys.items()},
+            names={name: values[rows] for name, values in self.names.items()},
         )
 
 
@@ -88,4 +93,5 @@ def load_sites(library: xarray.Dataset, grid: EnergyGrid, group_by: GroupBy | No
             "atoms": np.unique(np.stack([trajectory, atom]), axis=1, return_inverse=True)[1],
             "trajectories": trajectory,
         },
+        names={name: names(library, name) for name in ("trajectory_id", *CATEGORIES)},
     )

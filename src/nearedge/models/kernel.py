@@ -60,12 +60,43 @@ class KernelSettings:
             raise UsageError(f"{self}: width, radial and noise must be above 0, linear not below")
 
 
+@dataclass(frozen=True, eq=False)
+class Beside:
+    """Further inputs of the Gaussians beside the spectra: what the spectra are of, as vectors.
+
+    A Gaussian of a spectrum and a vector together is the product of two Gaussians. Asked about
+    spectra of one vector, the second is a constant for every known spectrum, so that what is fitted
+    is an expansion in spectra alone.
+
+    Attributes
+    ----------
+    vectors
+        Of the spectra to fit.
+    asked
+        Of the spectra that the result will be asked about.
+    """
+
+    vectors: Float[np.ndarray, "spectrum component"]
+    asked: Float[np.ndarray, " component"]
+
+    @property
+    def between(self) -> Float[np.ndarray, "spectrum spectrum"]:
+        """Factor of the kernel for every two spectra."""
+        return gaussians(self.vectors, self.vectors)
+
+    @property
+    def closeness(self) -> Float[np.ndarray, "spectrum 1"]:
+        """Factor of the kernel for every spectrum and one that is asked about."""
+        return gaussians(self.vectors, self.asked[None])
+
+
 def fit_kernel_classifier(
     x: Float[np.ndarray, "spectrum feature"],
     codes: Int[np.ndarray, " spectrum"],
     classes: Shaped[np.ndarray, " class"],
     settings: KernelSettings,
     weight: Float[np.ndarray, " spectrum"] | None = None,
+    beside: Beside | None = None,
 ) -> KernelClassifier:
     """Fit kernel logistic regression to every pair of classes.
 
@@ -86,6 +117,8 @@ def fit_kernel_classifier(
         Of the kernel.
     weight
         Of every spectrum; only ratios matter.
+    beside
+        What the spectra are of, if that matters.
 
     Raises
     ------
@@ -102,7 +135,7 @@ def fit_kernel_classifier(
     """
     preprocessing, window = _fit_inputs(x, settings, _EVENNESS)
     centres = window.inputs(x)
-    alike = gaussians(centres, centres)
+    alike, closeness = _known_beside(gaussians(centres, centres), beside)
     share = np.ones(len(x)) if weight is None else weight * len(x) / weight.sum()
     pairs = list(combinations(range(len(classes)), 2))
     radial, bias = np.zeros((len(x), len(pairs))), np.zeros(len(pairs))
@@ -112,9 +145,8 @@ def fit_kernel_classifier(
             alike[np.ix_(rows, rows)], codes[rows] == one, share[rows], settings.radial
         )
     linear = np.zeros((x.shape[1], len(pairs)))
-    return KernelClassifier(
-        _stored(Expansion(preprocessing, window, centres, radial, linear, bias)), classes, "pairs"
-    )
+    expansion = Expansion(preprocessing, window, centres, radial * closeness, linear, bias)
+    return KernelClassifier(_stored(expansion), classes, "pairs")
 
 
 def _logistic(
@@ -149,6 +181,7 @@ def fit_kernel_regression(
     sites: Float[np.ndarray, " spectrum"],
     settings: KernelSettings,
     usual: Bool[np.ndarray, " spectrum"] | None = None,
+    beside: Beside | None = None,
 ) -> Expansion:
     """Fit the mean of a Gaussian process whose noise falls with the number of averaged sites.
 
@@ -167,6 +200,8 @@ def fit_kernel_regression(
         Of the kernel.
     usual
         Which spectra average sites as they come.
+    beside
+        What the spectra are of, if that matters.
 
     Raises
     ------
@@ -180,10 +215,11 @@ def fit_kernel_regression(
     """
     preprocessing, window = _fit_inputs(x, settings, 0.0, sites)
     centres, whole = window.inputs(x), preprocessing.inputs(x)
-    alike, noise = settings.radial * gaussians(centres, centres), settings.noise / sites
-    per_feature = settings.linear / x.shape[1]
-    weights, bias = _posterior_mean(alike + per_feature * (whole @ whole.T), noise, target)
-    linear = per_feature * (whole.T @ weights)
+    alike, closeness = _known_beside(settings.radial * gaussians(centres, centres), beside)
+    noise, per_feature = settings.noise / sites, settings.linear / x.shape[1]
+    along, _ = _known_beside(per_feature * (whole @ whole.T), beside)
+    weights, bias = _posterior_mean(alike + along, noise, target)
+    linear = per_feature * (whole.T @ (weights * closeness))
     if usual is not None:
         own, own_bias = _posterior_mean(alike[np.ix_(usual, usual)], noise[usual], target[usual])
         both = np.zeros((len(x), 2 * target.shape[1]))
@@ -191,7 +227,7 @@ def fit_kernel_regression(
         both[usual, target.shape[1] :] = own
         weights, bias = both, np.concatenate([bias, own_bias])
         linear = np.concatenate([linear, np.zeros_like(linear)], axis=1)
-    radial = settings.radial * weights
+    radial = settings.radial * weights * closeness
     return _stored(Expansion(preprocessing, window, centres, radial, linear, bias))
 
 
@@ -208,6 +244,22 @@ def _posterior_mean(
     ones = cho_solve(factor, np.ones(len(noise)))
     bias = ones @ target / ones.sum()
     return cho_solve(factor, target - bias), bias
+
+
+def _known_beside(
+    alike: Float[np.ndarray, "spectrum spectrum"], beside: Beside | None
+) -> tuple[Float[np.ndarray, "spectrum spectrum"], Float[np.ndarray, "spectrum 1"]]:
+    """A kernel of spectra and what they are of, and its factor towards what is asked about."""
+    if beside is None:
+        return alike, np.ones((len(alike), 1))
+    return alike * beside.between, beside.closeness
+
+
+def window_inputs(
+    x: Float[np.ndarray, "spectrum feature"], settings: KernelSettings
+) -> Float[np.ndarray, "spectrum point"]:
+    """What the Gaussians of an expansion that is fitted to these spectra see of them."""
+    return _fit_inputs(x, settings, _EVENNESS)[1].inputs(x)
 
 
 def _fit_inputs(

@@ -9,13 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 
 from nearedge.mixtures import Mixtures, Sites, class_fractions, regressor_mixtures, varied_mixtures
 from nearedge.models.augmentation import Augmentation
 from nearedge.models.expansion import KernelClassifier, KernelRegressor
 from nearedge.models.kernel import KernelSettings, fit_kernel_classifier, fit_kernel_regression
 from nearedge.models.pretraining import Pretraining
+from nearedge.models.sharing import Sharing, absorbers_and_edges, of
 from nearedge.spectra import EnergyGrid
 
 
@@ -44,6 +45,8 @@ class Method:
         How spectra are changed to imitate broad and noisy measurements.
     pretraining
         Sites of another engine to train on, too; None to train from scratch.
+    sharing
+        Other libraries to train on, too; None for none.
     """
 
     grid: EnergyGrid
@@ -56,6 +59,7 @@ class Method:
     sizes: tuple[int, int] = (2, 70)
     augmentation: Augmentation | None = None
     pretraining: Pretraining | None = None
+    sharing: Sharing | None = None
 
     def within(self, window_eV: tuple[float, float]) -> Method:
         """Return the same method on another energy window, with points as far apart.
@@ -118,6 +122,8 @@ def fit_classifier(
     """
     if method.pretraining is not None:
         return method.pretraining.classifier(method.grid, sites, index)
+    if method.sharing is not None:
+        return method.sharing.classifier(sites, index, method.near_edge(method.classifier))
     held, codes = np.unique(sites.environment[index], return_inverse=True)
     return fit_kernel_classifier(
         sites.intensity[index].astype(np.float64),
@@ -144,46 +150,65 @@ def fit_samples(
     effort
         Share of the mixtures; less than 1 for a quick look.
     """
-    sites, index, weight = _with_pretraining(method, sites, index)
-    mixtures, usual = _samples(method, sites, index, weight, seed, effort)
+    own = sites
+    sites, index, weight, source = _together(method, own, index)
+    mixtures, usual = _samples(method, sites, index, source, seed, effort)
     averaged = (mixtures.members >= 0).sum(axis=1)
     fractions = class_fractions(mixtures, sites.environment, len(sites.labels))
-    held = np.flatnonzero(fractions.any(axis=0))
+    labels = np.array(sites.labels)
+    held = np.flatnonzero(fractions.any(axis=0) & np.isin(labels, own.labels))
     target = np.column_stack([mixtures.target, np.log(averaged), fractions[:, held]])
-    # Members of a mixture are of one engine, and have one weight.
-    counted = averaged * weight[mixtures.members[:, 0]]
-    fitted = fit_kernel_regression(mixtures.intensity, target, counted, method.mixed, usual)
+    # Members of a mixture are of one source, and have one weight.
+    member = mixtures.members[:, 0]
+    counted = averaged * weight[member]
+    beside = None
+    if method.sharing is not None:
+        settings = method.near_edge(method.classifier)
+        beside = method.sharing.beside(sites, settings, of(own), member)
+    fitted = fit_kernel_regression(mixtures.intensity, target, counted, method.mixed, usual, beside)
     number, log_sites, *shares = range(target.shape[1])
     again = target.shape[1]
     regressor = KernelRegressor(fitted.only([number, log_sites, again + number]))
     composition = fitted.only([*shares, *(again + share for share in shares)])
-    labels = np.array(sites.labels)[held]
-    return regressor, KernelClassifier(composition, labels, link="simplex")
+    return regressor, KernelClassifier(composition, labels[held], link="simplex")
 
 
-def _with_pretraining(
+def _together(
     method: Method, sites: Sites, index: Int[np.ndarray, " site"]
-) -> tuple[Sites, Int[np.ndarray, " trained"], Float[np.ndarray, " known"]]:
-    """What is trained on: these sites alone, or with those of another engine, by their weight."""
+) -> tuple[
+    Sites,
+    Int[np.ndarray, " trained"],
+    Float[np.ndarray, " known"],
+    Shaped[np.ndarray, " known"],
+]:
+    """What is trained on: these sites alone, or with those of another engine or other libraries.
+
+    Also the weight of each site, and its source: spectra of two sources make no sample.
+    """
+    if method.sharing is not None:
+        joined = method.sharing.join(sites, index)
+        every = np.ones(len(joined.group))
+        return joined, np.arange(len(every)), every, absorbers_and_edges(joined)
     if method.pretraining is None:
-        return sites, index, np.ones(len(sites.group))
-    joined = method.pretraining.join(method.grid, sites, index)
-    return joined.sites, np.arange(len(joined.weight)), joined.weight
+        every = np.ones(len(sites.group))
+        return sites, index, every, every
+    together = method.pretraining.join(method.grid, sites, index)
+    # Sites of one engine have one weight.
+    return together.sites, np.arange(len(together.weight)), together.weight, together.weight
 
 
 def _samples(
     method: Method,
     sites: Sites,
     index: Int[np.ndarray, " site"],
-    weight: Float[np.ndarray, " known"],
+    source: Shaped[np.ndarray, " known"],
     seed: int,
     effort: float,
 ) -> tuple[Mixtures, Bool[np.ndarray, " mixture"]]:
     """Single sites, as mixtures of one, and mixtures; and which are of usual composition."""
     trajectory = sites.keys["trajectories"][index]
     pools = [index[trajectory == own] for own in np.unique(trajectory)]
-    # Sites of one engine have one weight, and spectra of two engines make no sample.
-    engines = [index[weight[index] == own] for own in np.unique(weight[index])]
+    sources = [index[source[index] == own] for own in np.unique(source[index])]
     spectra, numbers = sites.intensity, sites.coordination
     alone = np.full((len(index), method.sizes[1]), -1)
     alone[:, 0] = index
@@ -200,7 +225,7 @@ def _samples(
 
     add(regressor_mixtures, numbers, method.mixtures, pools)
     add(varied_mixtures, sites.environment, method.varied, pools)
-    add(regressor_mixtures, numbers, method.across, engines)
+    add(regressor_mixtures, numbers, method.across, sources)
     members, weights, intensity = (
         np.concatenate([getattr(part, name) for part in parts])
         for name in ("members", "weights", "intensity")

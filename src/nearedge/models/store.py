@@ -31,6 +31,7 @@ _OPTIONAL = {"composition"}
 _CALIBRATION, _SITES, _TRAINING = "calibration", "sites", "training"
 # What reads samples looks at one set of known spectra, which is kept once.
 _SHARED = ("regressor.centres", "composition.centres")
+_EMBEDDING = "embedding"
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +68,9 @@ class Model:
         Sites of the library that `nearedge.models.nearest` compares with; None in a model without.
     training
         The sites it was trained on, see `nearedge.models.pretraining`; None in a model without.
+    embedding
+        Vectors of the categories of a model of several libraries, see `nearedge.models.embedding`;
+        None in a model of one.
     """
 
     classifier: Classifier
@@ -76,6 +80,7 @@ class Model:
     calibration: Attachment | None = None
     sites: Attachment | None = None
     training: Attachment | None = None
+    embedding: Attachment | None = None
 
 
 def save_model(
@@ -86,6 +91,7 @@ def save_model(
     calibration: Attachment | None = None,
     sites: Attachment | None = None,
     training: Attachment | None = None,
+    embedding: Attachment | None = None,
 ) -> None:
     """Write a model folder, whole or not at all.
 
@@ -108,6 +114,8 @@ def save_model(
         The sites that it was trained on, from `nearedge.models.known_sites`.
     training
         The sites it was trained on, for others to continue from.
+    embedding
+        Vectors of categories.
 
     Raises
     ------
@@ -139,7 +147,12 @@ def save_model(
     if _around_the_same(models):
         del tensors[_SHARED[1]]
     attached: dict[str, Any] = {}
-    parts = ((_CALIBRATION, calibration), (_SITES, sites), (_TRAINING, training))
+    parts = (
+        (_CALIBRATION, calibration),
+        (_SITES, sites),
+        (_TRAINING, training),
+        (_EMBEDDING, embedding),
+    )
     for part, attachment in parts:
         if attachment is not None:
             tensors |= {
@@ -257,6 +270,7 @@ def load_model(folder: str | os.PathLike[str]) -> Model:
         calibration = _attachment(_CALIBRATION, description, tensors)
         sites = _attachment(_SITES, description, tensors)
         training = _attachment(_TRAINING, description, tensors)
+        embedding = _attachment(_EMBEDDING, description, tensors)
     except (SafetensorError, KeyError, TypeError, ValueError, UsageError) as error:
         raise NearedgeError(f"the model {path} is damaged: {error}; train again") from None
     return Model(
@@ -267,6 +281,7 @@ def load_model(folder: str | os.PathLike[str]) -> Model:
         calibration,
         sites,
         training,
+        embedding,
     )
 
 

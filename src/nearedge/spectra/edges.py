@@ -32,6 +32,10 @@ _EDGES_EV = {
 }
 # fmt: on
 
+# Energies from the Fermi level or band minimum that tell sites apart, where less than a library's
+# window does: measured on held-out sites (docs/accuracy.md).
+_TELLING_EV = {("O", "K"): (-5.0, 8.0)}
+
 # Symbols, hydrogen to lawrencium, which a header may name as the absorber.
 # fmt: off
 ELEMENTS = frozenset(
@@ -87,6 +91,17 @@ def tabulated_edge_eV(element: str, edge: str) -> float:
             f"no {edge} edge of {element!r} in the table, which goes from {known[0]} to {known[-1]}"
         )
     return _EDGES_EV[edge][element]
+
+
+def telling_eV(element: str, edge: str) -> tuple[float, float] | None:
+    """Range of energies, relative to the edge, that tells sites apart best; None if not known.
+
+    Examples
+    --------
+    >>> telling_eV("O", "K")
+    (-5.0, 8.0)
+    """
+    return _TELLING_EV.get((element, edge))
 
 
 def is_near_edge(energy_eV: Float[np.ndarray, " energy"], element: str, edge: str) -> bool:

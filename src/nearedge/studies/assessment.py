@@ -26,6 +26,7 @@ from nearedge.models.composition import fractions_by_library, fractions_by_means
 from nearedge.models.kinds import Classifier
 from nearedge.models.method import DEFAULT, Method
 from nearedge.spectra import PAPER_GRID, EnergyGrid
+from nearedge.spectra.edges import telling_eV
 from nearedge.studies.classical import ask
 from nearedge.studies.continuing import continuing
 from nearedge.studies.held_out import (
@@ -265,7 +266,8 @@ def method_for(
     library
         Must cover the energies that the method looks at.
     window_eV
-        First and last of them; the method's own if not given.
+        First and last of them; if not given the method's own, all of which counts as near edge
+        unless it is known how far that reaches.
     pretrained
         Folder of a model to continue from, or ``"default"``.
 
@@ -277,8 +279,11 @@ def method_for(
         If the pretrained model cannot be used.
     """
     method = DEFAULT if pretrained is None else continuing(pretrained)
+    absorber, edge = (str(library[name].attrs["labels"][0]) for name in ("absorber", "edge"))
     if window_eV is not None:
         method = method.within(window_eV)
+    elif telling_eV(absorber, edge) is None:
+        method = method.within((method.grid.start_eV, method.grid.stop_eV))
     first, last = (float(library["energy"][end]) for end in (0, -1))
     slack = method.grid.step_eV / 2
     if method.grid.start_eV < first - slack or method.grid.stop_eV > last + slack:

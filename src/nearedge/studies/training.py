@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,9 +20,11 @@ from nearedge.models.bands import class_bands
 from nearedge.models.known_sites import sites_attachment
 from nearedge.models.method import fit_classifier, fit_samples
 from nearedge.models.pretraining import WORTHS, pretraining_of
+from nearedge.models.sharing import TOLD
 from nearedge.spectra import alignment_reference
 from nearedge.studies.assessment import assess_library, method_for
 from nearedge.studies.reach import ask_left_out, fit_reach
+from nearedge.studies.together import companions_in_words, model_names, sharing_with
 from nearedge.uncertainty import (
     DEFAULT_COVERAGE,
     NOVELTY_LEVEL,
@@ -43,6 +46,8 @@ def train_model(
     out: str | os.PathLike[str],
     *,
     pretrained: str | None = None,
+    companions: Sequence[str | os.PathLike[str]] = (),
+    categories: tuple[str, ...] = TOLD,
     seed: int = 0,
     window_eV: tuple[float, float] | None = None,
     executor: Executor | None = None,
@@ -58,6 +63,10 @@ def train_model(
         Folder of the model; a model that stands there is replaced when the new one is complete.
     pretrained
         Folder of a model, or ``"default"``, to continue from; None to train from scratch.
+    companions
+        Other libraries to train on together with this one, see `nearedge.models.sharing`.
+    categories
+        What gets vectors then: some of ``absorber``, ``edge``, ``space_group`` and ``defect``.
     seed
         Of folds, mixtures and training.
     window_eV
@@ -74,6 +83,8 @@ def train_model(
     """
     library = open_library(library_path).load()
     method = method_for(library, window_eV, pretrained)
+    if companions:
+        method = sharing_with(method, companions, seed, categories)
     folds: list[tuple[tuple[np.ndarray, np.ndarray], FoldModels]] = []
     assessment = assess_library(
         library,
@@ -149,6 +160,12 @@ def train_model(
             "alignment": alignment.to_dict(),
             "finishing_sites": len(everything),
         }
+    embedding = None
+    if method.sharing is not None:
+        joined = method.sharing.join(sites, everything)
+        learned = method.sharing.embedding(joined, method.near_edge(method.classifier))
+        embedding = learned.to_attachment()
+        info["shared_with"] = companions_in_words(companions)
     training = pretraining_of(
         sites,
         method.grid,
@@ -168,8 +185,56 @@ def train_model(
         to_attachment(calibration),
         known,
         training.to_attachment(),
+        embedding,
     )
     return info
+
+
+def train_together(
+    library_paths: Sequence[str | os.PathLike[str]],
+    out: str | os.PathLike[str],
+    *,
+    categories: tuple[str, ...] = TOLD,
+    seed: int = 0,
+    window_eV: tuple[float, float] | None = None,
+    executor: Executor | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> dict[str, dict[str, Any]]:
+    """Train one shared model of several libraries, and save it as it answers for each of them.
+
+    Parameters
+    ----------
+    library_paths
+        Labelled libraries, each of another absorber or edge.
+    out
+        Folder of the models, one for each absorber and edge.
+    categories, seed, window_eV, executor, progress
+        As of `train_model`.
+
+    Returns
+    -------
+    dict
+        What `train_model` returns, by the name of the model's folder.
+
+    Raises
+    ------
+    UsageError
+        If two libraries are of the same absorber and edge.
+    """
+    names = model_names(library_paths)
+    return {
+        name: train_model(
+            path,
+            Path(out) / name,
+            companions=[other for other in library_paths if other != path],
+            categories=categories,
+            seed=seed,
+            window_eV=window_eV,
+            executor=executor,
+            progress=progress,
+        )
+        for name, path in names.items()
+    }
 
 
 def _zeros(library: xarray.Dataset) -> np.ndarray:
@@ -216,6 +281,20 @@ def _with_range(figures: dict[str, Any], name: str, of: str) -> str:
     return f"{figures[name]:.3f} ({low:.3f} to {high:.3f})"
 
 
+def _shared(info: dict[str, Any]) -> str:
+    """What the model was trained on beside its own library; empty for one that was not."""
+    if "shared_with" not in info:
+        return ""
+    others = "; ".join(
+        f"{one['sites']} sites of {one['absorber']} ({one['edge']} edge)"
+        for one in info["shared_with"]
+    )
+    return f"""
+Trained together with {others}, told apart by learned vectors. Materials that a fold held out were
+held out of these, too.
+"""
+
+
 def _card(info: dict[str, Any]) -> str:
     """What a user should know before trusting the model."""
     library, held_out = info["library"], info["held_out"]
@@ -237,7 +316,7 @@ Licence of the library: {library["licence"]}. Hash: `{library["hash"]}`.
 | environment | sites |
 |---|---|
 {classes}
-{_continued(info)}
+{_continued(info)}{_shared(info)}
 Energies are relative to: {library["energy_zero"]}. The model looks at {grid["points"]} points from
 {grid["start_eV"]} to {grid["stop_eV"]} eV.
 

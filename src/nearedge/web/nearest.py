@@ -16,13 +16,14 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 # Atoms to show around a site, and how far apart bonded ones are, in units of the sum of their
-# covalent radii; two oxygens are bonded in a peroxide only.
+# covalent radii; two anions are bonded in a pair only, as in a peroxide.
 _AROUND_A = 4.2
 _BOND = 1.25
-_PEROXIDE_A = 1.7
+_PAIR = 1.29
+# N, O, F, S, Cl, Se, Br, Te and I.
+_ANIONS = (7, 8, 9, 16, 17, 34, 35, 52, 53)
 # Distances are kept with so much rounding.
 _SAME_A = 0.02
-_OXYGEN = 8
 
 
 def sites_with_atoms(model: Model, intensity: Float[np.ndarray, " grid"]) -> list[dict[str, Any]]:
@@ -89,10 +90,9 @@ def _cluster(structure: Atoms, site: int) -> dict[str, Any]:
     positions, kinds = every[near], numbers[near]
     radii = covalent_radii[kinds]
     gaps = np.linalg.norm(positions[:, None] - positions, axis=2)
-    is_oxygen = kinds == _OXYGEN
-    unlike = is_oxygen[:, None] ^ is_oxygen
-    pair = is_oxygen[:, None] & is_oxygen & (gaps < _PEROXIDE_A)
-    bonded = (gaps < _BOND * (radii[:, None] + radii)) & (unlike | pair)
+    anion, reach = np.isin(kinds, _ANIONS), radii[:, None] + radii
+    unlike, like = anion[:, None] ^ anion, anion[:, None] & anion
+    bonded = (unlike & (gaps < _BOND * reach)) | (like & (gaps < _PAIR * reach))
     return {
         "symbols": [chemical_symbols[kind] for kind in kinds],
         "positions_A": positions.round(3).tolist(),

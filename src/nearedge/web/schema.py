@@ -20,12 +20,22 @@ class Environment(BaseModel):
     coverage: float | None
 
 
+class Ratio(BaseModel):
+    """Overall composition of a sample: atoms of the neighbour elements for one absorber."""
+
+    neighbours: list[str]
+    absorber: str
+    mean: float
+    interval: Interval | None
+
+
 class Coordination(BaseModel):
     """The average coordination number."""
 
     mean: float
     interval: Interval | None = Field(description="Lower and upper end")
     coverage: float | None
+    ratio: Ratio | None = Field(None, description="Where the label scheme defines it")
 
 
 class Composition(BaseModel):
