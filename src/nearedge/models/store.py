@@ -262,7 +262,7 @@ def load_model(folder: str | os.PathLike[str]) -> Model:
         tensors = load_tensors(numbers)
         if _SHARED[0] in tensors:
             tensors.setdefault(_SHARED[1], tensors[_SHARED[0]])
-        parts = {
+        parts: dict[str, Any] = {
             kind: restored(kind, description[kind], tensors)
             for kind in _KINDS
             if kind in description or kind not in _OPTIONAL
