@@ -472,7 +472,9 @@ def test_the_example_of_a_beamline_is_aligned_with_the_library() -> None:
     """docs and README predict it; examples/spectra/simulate_scan.py made it with 529.4 eV."""
     [answer] = predict_files([EXAMPLE.with_name("scan.xdi")])
     assert answer.preparation is not None
-    assert abs(answer.alignment["shift_eV"] + 529.4) < 1.5
+    assert abs(answer.alignment["shift_eV"] + 529.4) < 0.5
+    low, high = answer.coordination["interval"]
+    assert low < 1.51 < high
 
 
 def test_only_an_oxidation_state_may_be_negative(model: Model) -> None:
