@@ -207,22 +207,24 @@ def _samples(
 ) -> tuple[Mixtures, Bool[np.ndarray, " mixture"]]:
     """Single sites, as mixtures of one, and mixtures; and which are of usual composition."""
     trajectory = sites.keys["trajectories"][index]
-    pools = [index[trajectory == own] for own in np.unique(trajectory)]
-    sources = [index[source[index] == own] for own in np.unique(source[index])]
     spectra, numbers = sites.intensity, sites.coordination
     alone = np.full((len(index), method.sizes[1]), -1)
     alone[:, 0] = index
     shown = spectra[index].astype(np.float64)
     parts = [Mixtures(shown, numbers[index], alone, (alone >= 0).astype(float))]
     usual = [np.zeros(len(index), bool)]
+    every = np.unique(trajectory).size
 
     def add(draw: Callable[..., Mixtures], labels: np.ndarray, count: int, pools: list) -> None:
-        each = max(1, round(count * effort / len(pools)))
         for number, pool in enumerate(pools):
-            own = seed * 1000 + number
-            parts.append(draw(spectra, labels, each, own, method.sizes, pool))
-            usual.append(np.full(each, draw is regressor_mixtures))
+            trajectories = np.unique(sites.keys["trajectories"][pool]).size
+            own = max(1, round(count * effort * trajectories / every))
+            seeded = seed * 1000 + number
+            parts.append(draw(spectra, labels, own, seeded, method.sizes, pool))
+            usual.append(np.full(own, draw is regressor_mixtures))
 
+    pools = [index[trajectory == own] for own in np.unique(trajectory)]
+    sources = [index[source[index] == own] for own in np.unique(source[index])]
     add(regressor_mixtures, numbers, method.mixtures, pools)
     add(varied_mixtures, sites.environment, method.varied, pools)
     add(regressor_mixtures, numbers, method.across, sources)
