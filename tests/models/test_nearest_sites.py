@@ -110,14 +110,18 @@ def test_of_a_large_library_sites_all_over_it_are_kept(library, monkeypatch) -> 
 
 
 @pytest.mark.parametrize(
-    ("around", "farthest_A"),
-    [({"cutoff_A": {"Fe": 2.6, "Li": 2.2}}, 2.6), ({"rule": "largest gap"}, 3.5)],
+    ("neighbours", "reach_A"),
+    [
+        ({"elements": ["Fe", "Li"], "cutoff_A": {"Fe": 2.3, "Li": 2.7}}, 2.7),
+        ({"elements": ["Fe"], "rule": "largest gap"}, 3.0),
+    ],
 )
-def test_sites_of_any_label_scheme_are_told_with_their_atoms(library, around, farthest_A) -> None:
-    own = library.isel(site=[0, 1])
-    scheme = own.attrs["label_scheme"]
-    elements = ["Fe", "Li"] if isinstance(around.get("cutoff_A"), dict) else ["Fe"]
-    own.attrs["label_scheme"] = scheme | {"neighbours": {"elements": elements, **around}}
-    known = sites_attachment(own, open_structures(embedded_library()), EnergyGrid(-5.0, 25.0, 31))
-    assert known.numbers["distance_A"].max() <= farthest_A
-    assert known.numbers["neighbours"].min() > 0
+def test_schemes_without_one_cutoff_for_all_tell_the_atoms_too(
+    library, neighbours: dict, reach_A: float
+) -> None:
+    scheme = library.attrs["label_scheme"] | {"neighbours": neighbours}
+    one = library.isel(site=[5]).assign_attrs(label_scheme=scheme)
+    grid = EnergyGrid(-5.0, 25.0, 151)
+    kept = sites_attachment(one, open_structures(embedded_library()), grid)
+    assert kept.description["cutoff_A"] == reach_A
+    assert 0 < kept.numbers["distance_A"].max() <= reach_A + 1e-3

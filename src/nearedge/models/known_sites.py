@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 # More make the model large; of larger libraries every so many sites are kept.
 _MOST_SITES = 4000
-# How far atoms are told where the largest gap between distances decides what a neighbour is.
-_WITHOUT_CUTOFF_A = 3.5
+# Neighbours before the largest gap lie within this in oxides, and few atoms beyond it.
+_REACH_A = 3.0
 
 
 def sites_attachment(
@@ -43,7 +43,7 @@ def sites_attachment(
     -------
     Attachment
         Spectra in half precision; environments, names and the atoms within the label scheme's
-        largest cutoff, or 3.5 Å where it has none, nearest first.
+        cutoff (the largest of several; 3 Å where it has none), nearest first.
     """
     scheme = LabelScheme.from_dict(library.attrs["label_scheme"])
     every = -(-library.sizes["site"] // _MOST_SITES)
@@ -52,8 +52,9 @@ def sites_attachment(
     sampled = resample(library["energy"].values.astype(float), intensity, grid)
     structure = codes(library, "structure_id")[rows]
     atom = library["atom_index"].values[rows].astype(int)
-    farthest_A = max((scheme.cutoffs_A or {"": _WITHOUT_CUTOFF_A}).values())
-    around = _around(structures, structure, atom, farthest_A)
+    cutoffs_A = scheme.cutoffs_A
+    reach_A = _REACH_A if cutoffs_A is None else max(cutoffs_A.values())
+    around = _around(structures, structure, atom, reach_A)
     elements = sorted({z for found in around for z, _ in found})
     numbers = {
         "intensity": unit_mean(sampled).astype(np.float16),
@@ -77,7 +78,7 @@ def sites_attachment(
         )
     }
     labels["elements"] = elements
-    kept = {"version": SITES_VERSION, "cutoff_A": scheme.cutoff_A, "every": every}
+    kept = {"version": SITES_VERSION, "cutoff_A": reach_A, "every": every}
     return Attachment(numbers, kept | labels)
 
 

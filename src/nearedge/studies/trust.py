@@ -140,7 +140,9 @@ def site_figures(trust: Trust, seed: int = 0) -> dict[str, Any]:
     names, group = np.unique(trust.group, return_inverse=True)
     by_group = np.zeros((len(names), len(trust.classes), len(trust.classes)), int)
     np.add.at(by_group, (group, trust.environment, answered), 1)
-    ranges = {name: range_by_groups(*rows, seed) for name, rows in measured.items()}
+    ranges = {
+        name: range_by_groups(values, groups, seed) for name, (values, groups) in measured.items()
+    }
     return {
         "coverage": float(covered.mean()),
         "confusion": by_group.sum(axis=0).tolist(),
