@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +14,8 @@ from urllib.parse import urlsplit
 import numpy as np
 import psutil
 
+from nearedge.web.process import running_server
+
 SPECTRA = Path(__file__).parents[1] / "examples" / "spectra"
 PREDICT = "/api/v1/predict"
 
@@ -23,17 +23,8 @@ PREDICT = "/api/v1/predict"
 @contextmanager
 def server(*words: str) -> Iterator[tuple[str, psutil.Process]]:
     """Run `nearedge serve`; gives its address and its process."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "nearedge", "serve", "--port", "0", "--json", *words],
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        yield json.loads(process.stdout.readline())["address"], psutil.Process(process.pid)
-    finally:
-        process.terminate()
-        process.wait(90)
+    with running_server(*words) as (address, process):
+        yield address, psutil.Process(process.pid)
 
 
 def upload(content: bytes, name: str = "scan.dat", path: str = PREDICT) -> bytes:

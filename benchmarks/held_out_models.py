@@ -2,7 +2,8 @@
 
 The folds, and all that is fitted in them, are those of `nearedge assess`: each model is trained on
 whole trajectories, calibrated on the answers of the other folds, and aligned with its own training
-sites. They are kept in ``results/held_out_models``, by library and method.
+sites; how far the shift's uncertainty reaches is found on the other folds. They are kept in
+``results/held_out_models``, by library and method.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ from nearedge.mixtures import Sites, group_folds, load_sites
 from nearedge.models import Model, load_model, save_model
 from nearedge.models.method import DEFAULT
 from nearedge.spectra import alignment_reference
+from nearedge.studies.reach import ask_left_out, fit_reach
 from nearedge.studies.training import library_hash
-from nearedge.uncertainty import answer_out_of_fold, calibrate, to_attachment
+from nearedge.uncertainty import answer_out_of_fold, calibrate, fit_statements, to_attachment
 
 FOLDER = Path("results/held_out_models")
 FOLDS, SEED = 10, 0
@@ -60,8 +62,28 @@ def _train(library, sites: Sites, folds, kept: Path) -> None:
         observe=trained.__setitem__,
         progress=lambda what, done, total: print(f"{what} {done} of {total}", flush=True),
     )
+    spectra = library["energy"].values.astype(float), library["intensity"].values.astype(float)
+    trajectory = library["trajectory_id"].values.astype(int)
+    references = [
+        alignment_reference(spectra[0], spectra[1][train], trajectory[train]) for train, _ in folds
+    ]
+    aligned = [
+        ask_left_out(
+            DEFAULT,
+            sites,
+            spectra,
+            trajectory,
+            rows,
+            trained[number].regressor,
+            fit_statements(known.without_fold(number)).intervals,
+            references[number]["scatter_eV"],
+            SEED + number,
+        )
+        for number, rows in enumerate(folds)
+    ]
     for number, (train, left_out) in enumerate(folds):
         own, models = sites.part(train), trained[number]
+        reach = fit_reach([one for other, one in enumerate(aligned) if other != number])
         calibration = calibrate(
             DEFAULT, own, known.without_fold(number), models.classifier, SEED + number
         )
@@ -70,12 +92,7 @@ def _train(library, sites: Sites, folds, kept: Path) -> None:
             "edge": library["edge"].attrs["labels"][0],
             "grid": asdict(DEFAULT.grid),
             "classes": list(sites.labels),
-            "reference": alignment_reference(
-                library["energy"].values.astype(float),
-                library["intensity"].values.astype(float)[train],
-                library["environment"].values.astype(int)[train],
-                library["trajectory_id"].values.astype(int)[train],
-            ),
+            "reference": references[number] | {"reach": reach},
             "left_out": left_out.tolist(),
         }
         estimators = {

@@ -19,7 +19,7 @@ import numpy as np
 
 from nearedge.library import open_library
 from nearedge.mixtures import Sites, group_folds, load_sites
-from nearedge.models.method import DEFAULT, Method, fit_classifier, fit_regressor
+from nearedge.models.method import DEFAULT, Method, fit_classifier, fit_samples
 from nearedge.models.sharing import Sharing
 from nearedge.studies.scores import accuracy, macro_f1
 
@@ -76,7 +76,7 @@ def answers(method: Method, train: Sites, test: Sites, seed: int):
     """Labels and numbers of test sites."""
     everything = np.arange(len(train.group))
     classifier = fit_classifier(method, train, everything)
-    regressor = fit_regressor(method, train, everything, seed, EFFORT)
+    regressor, _ = fit_samples(method, train, everything, seed, EFFORT)
     return classifier.predict(test.intensity), regressor.predict(test.intensity)
 
 

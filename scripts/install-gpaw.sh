@@ -27,16 +27,19 @@ if command -v dpkg-query >/dev/null; then
 fi
 
 [ -x "$folder/bin/python" ] || "$python" -m venv "$folder"
-# GPAW's C files are C++ where the compiler is.
-CC=g++ "$folder/bin/python" -m pip --disable-pip-version-check install --quiet \
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+# GPAW takes any MPI compiler that it finds, also one without the headers of MPI, as other packages
+# bring it. Its C files are C++ where the compiler is.
+echo "mpi = False" >"$work/siteconfig.py"
+GPAW_CONFIG="$work/siteconfig.py" CC=g++ \
+    "$folder/bin/python" -m pip --disable-pip-version-check install --quiet \
     gpaw==26.7.0 gpaw-data==1.2.1 ase==3.29.0 numpy==2.4.6 scipy==1.17.1
 
 mkdir -p "$folder/setups"
 setups=$(cd "$folder/setups" && pwd)
 bin=$(cd "$folder/bin" && pwd)
 data=$("$bin/python" -c 'import gpaw_data, os; print(os.path.dirname(gpaw_data.__file__))')/setups
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 # No electron is taken out; the setup only keeps its 1s function, which the dipole elements need.
 (cd "$work" && PATH="$bin:$PATH" "$bin/gpaw-setup" O -f PBE --name=xas --core-hole=1s,0.0 \
     >setup.log) || { cat "$work/setup.log" >&2; exit 1; }

@@ -147,12 +147,27 @@ def test_another_edge_is_refused_not_answered(tmp_path: Path) -> None:
     assert "O K edge" in answer.message
 
 
-def test_a_narrow_spectrum_is_an_error_that_names_the_missing_range(tmp_path: Path) -> None:
+def test_a_calculated_spectrum_of_another_element_is_refused(model: Model) -> None:
+    [oxygen] = read_spectra(EXAMPLE)
+    [answer] = predict([replace(oxygen, element="Si")], model)
+    assert answer.status == "abstained"
+    assert "the absorber is Si" in answer.message
+
+
+def test_a_measurement_without_an_answer_tells_what_was_done_to_it(model: Model) -> None:
+    energy_eV = np.arange(515.0, 566.0, 0.1)
+    wave = 2.0 + np.sin(energy_eV) + np.arctan(energy_eV - 530.0)
+    [answer] = predict([Spectrum(energy_eV, wave, "absolute", "x.dat", "1", "table")], model)
+    assert answer.status == "abstained"
+    assert [step["step"] for step in answer.preparation or ()][:2] == ["glitches", "background"]
+
+
+def test_a_narrow_spectrum_gets_no_answer_and_the_missing_range_is_named(tmp_path: Path) -> None:
     energy_eV = np.linspace(-1.0, 3.0, 60)
     [answer] = predict_files([_write(tmp_path / "narrow.dat", energy_eV, np.ones(60))])
-    assert answer.status == "error"
-    assert "narrow.dat" in answer.message
-    assert "eV" in answer.message
+    assert answer.status == "abstained"
+    assert answer.file.endswith("narrow.dat")
+    assert "lacks" in answer.message
 
 
 def test_a_bad_file_is_one_error_and_the_others_are_answered(tmp_path: Path) -> None:
@@ -457,7 +472,21 @@ def test_the_example_of_a_beamline_is_aligned_with_the_library() -> None:
     """docs and README predict it; examples/spectra/simulate_scan.py made it with 529.4 eV."""
     [answer] = predict_files([EXAMPLE.with_name("scan.xdi")])
     assert answer.preparation is not None
-    assert abs(answer.alignment["shift_eV"] + 529.4) < 1.5
+    assert abs(answer.alignment["shift_eV"] + 529.4) < 0.5
+    low, high = answer.coordination["interval"]
+    assert low < 1.51 < high
+
+
+def test_only_an_oxidation_state_may_be_negative(model: Model) -> None:
+    [known] = predict(read_spectra(EXAMPLE), model)
+    assert known.intensity is not None
+    # Two eV lower than any library has it, the edge is read as that of fewer neighbours than none.
+    lowered = np.roll(known.intensity, -10)[None]
+    assert answer(model, lowered).mean[0] == 0.0
+    scheme = model.info["label_scheme"] | {"target": {"quantity": "oxidation state"}}
+    states = answer(replace(model, info=model.info | {"label_scheme": scheme}), lowered)
+    assert states.low is not None
+    assert states.low[0] < states.mean[0] < 0.0
 
 
 def test_the_overall_ratio_follows_from_the_number_where_the_scheme_defines_it(

@@ -13,7 +13,7 @@ from nearedge.data import embedded_library
 from nearedge.library import open_library
 from nearedge.mixtures import Sites, load_sites
 from nearedge.models import Model
-from nearedge.models.method import DEFAULT, Method, fit_classifier, fit_regressor
+from nearedge.models.method import DEFAULT, Method, fit_classifier, fit_samples
 from nearedge.predict import predict_files
 from nearedge.spectra import alignment_reference
 from nearedge.studies.simulated import simulate_scan
@@ -29,9 +29,10 @@ def _model(method: Method, sites: Sites, reference: dict) -> Model:
     known = answer_out_of_fold(method, sites, 0)
     info = {"absorber": "O", "edge": "K", "grid": asdict(method.grid), "reference": reference}
     classifier = fit_classifier(method, sites, everything)
+    regressor, _ = fit_samples(method, sites, everything, 0)
     return Model(
         classifier,
-        fit_regressor(method, sites, everything, 0),
+        regressor,
         info,
         calibration=to_attachment(calibrate(method, sites, known, classifier, 0)),
     )
@@ -56,7 +57,6 @@ def model(library, unseen: np.ndarray) -> Model:
     reference = alignment_reference(
         library["energy"].values.astype(float),
         library["intensity"].values.astype(float)[~unseen],
-        library["environment"].values.astype(int)[~unseen],
         library["structure_id"].values.astype(int)[~unseen],
     )
     return _model(DEFAULT, sites.part(~unseen), reference)

@@ -18,7 +18,7 @@ from nearedge.models.attribution import (
 from nearedge.models.nearest import nearest_sites
 from nearedge.spectra import EnergyGrid
 from nearedge.spectra.perturb import broader, shifted, with_background
-from nearedge.uncertainty.answers import Answers, answer
+from nearedge.uncertainty.answers import Answers, answer, least_number
 from nearedge.uncertainty.novelty import NOVELTY_LEVEL
 
 if TYPE_CHECKING:
@@ -40,9 +40,10 @@ def average_answers(
     """Answer spectra that may be any of several, all alike probable: the same at several shifts.
 
     Probabilities, coordination numbers, fractions and p-values are averaged. The half widths of
-    intervals are averaged, and the spread of the numbers over the nodes, taken as normal, is added
-    in squares. An environment is in the set if it is in the sets of more nodes than the coverage
-    leaves to chance. Why a spectrum is novel is told of the middle node.
+    intervals are averaged, and the standard deviation of the numbers over the nodes is added in
+    squares, as many times as training found to be needed (`nearedge.studies.reach`), or as a
+    normal distribution asks. An environment is in the set if it is in the sets of more nodes than
+    the coverage leaves to chance. Why a spectrum is novel is told of the middle node.
 
     Parameters
     ----------
@@ -66,11 +67,11 @@ def average_answers(
         mean, spread = at_nodes.mean(axis=0), at_nodes.std(axis=0)
         if low is None or high is None or every.coverage is None:
             return mean, None, None
-        reach = NormalDist().inv_cdf((1 + every.coverage) / 2) * stretch * spread
+        normal = NormalDist().inv_cdf((1 + every.coverage) / 2)
+        reach = model.info["reference"].get("reach", normal) * stretch * spread
         below = np.hypot((at_nodes - nodes(low)).mean(axis=0), reach)
         above = np.hypot((nodes(high) - at_nodes).mean(axis=0), reach)
-        # Neither number is negative; a mean that is stays inside its interval.
-        return mean, np.maximum(mean - below, np.minimum(mean, 0.0)), mean + above
+        return mean, mean - below, mean + above
 
     mean, low, high = averaged(every.mean, every.low, every.high)
     fractions: _Averaged | tuple[None, None, None] = None, None, None
@@ -83,19 +84,22 @@ def average_answers(
     p_value = None if every.p_value is None else nodes(every.p_value).mean(axis=0)
     novel = None if p_value is None else p_value <= NOVELTY_LEVEL
     reasons, corrections = [""] * n, [None] * n
-    for row in np.flatnonzero(novel) if novel is not None else ():
-        why = answer(model, intensity[count // 2, row : row + 1])
-        if why.reasons is not None and why.corrections is not None:
-            reasons[row], corrections[row] = why.reasons[0], why.corrections[0]
+    rows = np.flatnonzero(novel) if novel is not None else np.zeros(0, int)
+    if rows.size:
+        why = answer(model, intensity[count // 2, rows])
+        for row, reason, correction in zip(
+            rows.tolist(), why.reasons or (), why.corrections or (), strict=False
+        ):
+            reasons[row], corrections[row] = reason, correction
     return replace(
         every,
         probabilities=nodes(every.probabilities).mean(axis=0),
         in_set=in_set,
         mean=mean,
-        low=low,
+        low=None if low is None else np.maximum(low, least_number(model)),
         high=high,
         composition=composition,
-        composition_low=composition_low,
+        composition_low=None if composition_low is None else np.maximum(composition_low, 0.0),
         composition_high=None if composition_high is None else np.minimum(composition_high, 1.0),
         p_value=p_value,
         novel=novel,

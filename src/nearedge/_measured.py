@@ -35,10 +35,11 @@ _ZERO_ABOVE_ONSET_EV = 6.0
 _LEAST_EXPLAINED = 0.7
 # Nor is one that leaves more than this share of the mean beyond the noise although it is broadened
 # by more than the model knows. Simulated measurements of trajectories left out of the embedded
-# library (broadened by 0.3 to 2 eV, noise of 0.3 to 5 %) leave 0.023; docs/decisions/0045.
-_MOST_MISFIT = 0.035
-# Shifts at which a model is asked, each standing for an equal part of the probability.
-_NODES = 5
+# library (broadened by 1 and 2 eV, noise of 0.3 and 2 %) leave 0.004; docs/decisions/0045.
+_MOST_MISFIT = 0.006
+# Shifts at which a model is asked, each standing for an equal part of the probability; five change
+# no answer by more than a hundredth of its interval.
+_NODES = 3
 # Spectra that are prepared at once, which bounds the memory.
 _BLOCK = 2000
 _COMMON_STEP_EV = 0.1
@@ -56,6 +57,22 @@ class Handling:
 
 class NoAnswer(NearedgeError):
     """A spectrum was read, but shows nothing that the model could answer for."""
+
+
+def check_element(spectrum: Spectrum, model: Model) -> None:
+    """Refuse a spectrum whose file says that another element absorbs.
+
+    Raises
+    ------
+    NoAnswer
+        If it does.
+    """
+    absorber, edge = model.info["absorber"], model.info["edge"]
+    if spectrum.element not in (None, absorber):
+        raise NoAnswer(
+            f"the file says that the absorber is {spectrum.element}, but the model knows the "
+            f"{absorber} {edge} edge"
+        )
 
 
 @dataclass(frozen=True)
@@ -92,11 +109,7 @@ class Stack:
                 f"energies from {energy_eV[0]:.1f} to {energy_eV[-1]:.1f} eV do not show the "
                 f"{absorber} {edge} edge that the model knows"
             )
-        if first.element not in (None, absorber):
-            raise NoAnswer(
-                f"the file says that the absorber is {first.element}, but the model knows the "
-                f"{absorber} {edge} edge"
-            )
+        check_element(first, self.model)
 
     def intensity(self, rows: slice) -> Float[np.ndarray, "spectrum energy"]:
         """Of some of the spectra."""
@@ -246,3 +259,8 @@ def nodes(estimate: ShiftEstimate) -> Float[np.ndarray, " node"]:
     if estimate.shift_eV.size == 1:
         return estimate.shift_eV
     return estimate.nodes(_NODES)
+
+
+def stretch_of(estimate: ShiftEstimate, at_eV: Float[np.ndarray, " node"]) -> float:
+    """How much wider the distribution of shifts is than its nodes are spread."""
+    return estimate.uncertainty_eV / float(at_eV.std()) if at_eV.size > 1 else 1.0

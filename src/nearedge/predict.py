@@ -13,7 +13,16 @@ import numpy as np
 
 from nearedge._answering import TYPICAL_FWHM_EV, average_answers, sensitivities
 from nearedge._answering import why as why_of
-from nearedge._measured import Handling, NoAnswer, Stack, align, inputs, nodes
+from nearedge._measured import (
+    Handling,
+    NoAnswer,
+    Stack,
+    align,
+    check_element,
+    inputs,
+    nodes,
+    stretch_of,
+)
 from nearedge.data import DEFAULT_MODEL, model_folder
 from nearedge.environments import LabelScheme, overall_ratio
 from nearedge.errors import NearedgeError, UsageError
@@ -237,6 +246,7 @@ def predict(
     measured = [i for i, spectrum in enumerate(spectra) if _is_measured(spectrum)]
     stacks = _grouped(spectra, measured, one_instrument)
     answers: dict[int, Prediction] = {}
+    failed: NearedgeError | None = None
     if one_instrument and shift is None and len(measured) > 1:
         usable = [
             stack
@@ -246,12 +256,15 @@ def predict(
         try:
             shift = align(usable) if usable else None
         except NearedgeError as error:
-            for index in measured:
-                answers[index] = _unanswered(spectra[index], error)
-            stacks = []
+            failed = error
     for rows in stacks:
         stack = Stack([spectra[i] for i in rows], model, handling)
-        answers |= zip(rows, _of_stack(stack, shift, sensitivity, why), strict=True)
+        found = (
+            _of_stack(stack, shift, sensitivity, why)
+            if failed is None
+            else _all_unanswered(stack, failed)
+        )
+        answers |= zip(rows, found, strict=True)
     calculated = [i for i in range(len(spectra)) if not _is_measured(spectra[i])]
     for rows in _grouped(spectra, calculated, None):
         found = _of_calculated([spectra[i] for i in rows], model, sensitivity, why)
@@ -391,6 +404,7 @@ def _of_calculated(
         block = spectra[start : start + _BLOCK]
         rows = np.stack([spectrum.intensity for spectrum in block])
         try:
+            check_element(first, model)
             sampled = resample(first.energy_eV + shift, rows, grid)
         except NearedgeError as error:
             answers += [_unanswered(spectrum, error) for spectrum in block]
@@ -419,7 +433,6 @@ def _of_stack(
         found = align([stack]) if shift is None else shift
         alignment, notes = _told(found, stack)
         at_eV = nodes(found)
-        stretch = found.uncertainty_eV / float(at_eV.std()) if at_eV.size > 1 else 1.0
         for rows, block in stack.prepared():
             sampled = np.stack(list(inputs(block, grid, at_eV)))
             tail = [
@@ -436,7 +449,7 @@ def _of_stack(
                 fwhm_eV=_width(found) if sensitivity else None,
                 why=why,
                 usable=block.rises,
-                stretch=stretch,
+                stretch=stretch_of(found, at_eV),
             )
             rivals = [at for at, share in found.alternatives() if share >= _RIVAL]
             if len(rivals) > 1:
@@ -446,8 +459,23 @@ def _of_stack(
     except NearedgeError as error:
         if isinstance(error, UsageError):
             raise
-        return [_unanswered(spectrum, error) for spectrum in stack.spectra]
+        return _all_unanswered(stack, error)
     return answers
+
+
+def _all_unanswered(stack: Stack, error: NearedgeError) -> list[Prediction]:
+    """Abstentions from all spectra of a stack, with what was done to them before."""
+    try:
+        stack.check()
+        steps = [
+            block.steps(row) for _, block in stack.prepared() for row in range(len(block.intensity))
+        ]
+    except NearedgeError:
+        steps = [None] * len(stack.spectra)
+    return [
+        _unanswered(spectrum, error, done)
+        for spectrum, done in zip(stack.spectra, steps, strict=True)
+    ]
 
 
 def _told(found: ShiftEstimate, stack: Stack) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -488,13 +516,13 @@ def _width(found: ShiftEstimate) -> float:
     return max(known, TYPICAL_FWHM_EV)
 
 
-def _unanswered(spectrum: Spectrum, error: NearedgeError) -> Prediction:
-    """An abstention, or an error that names the spectrum."""
-    if isinstance(error, NoAnswer):
-        return Prediction(spectrum.source, spectrum.scan, "abstained", message=str(error))
-    where = f"{spectrum.source}, spectrum {spectrum.scan}"
-    message = str(error) if spectrum.source in str(error) else f"{where}: {error}"
-    return Prediction(spectrum.source, spectrum.scan, "error", message=message)
+def _unanswered(
+    spectrum: Spectrum, error: NearedgeError, steps: list[dict[str, Any]] | None = None
+) -> Prediction:
+    """An abstention from a spectrum that was read, with the steps that were taken."""
+    return Prediction(
+        spectrum.source, spectrum.scan, "abstained", message=str(error), preparation=steps
+    )
 
 
 def _answered(
@@ -521,18 +549,21 @@ def _answered(
         changes = sensitivities(model, EnergyGrid(**model.info["grid"]), middle[good], fwhm_eV)
     reasons = why_of(model, middle[good]) if why and good.any() else None
     place, labels = np.cumsum(good) - 1, _labels(model)
+    told = model.info.get("label_scheme")
+    scheme = None if told is None else LabelScheme.from_dict(told)
     predictions = []
     for row, spectrum in enumerate(spectra):
         if not good[row]:
             empty = NoAnswer("nothing rises at the edge, or the spectrum is not positive there")
-            predictions.append(_unanswered(spectrum, empty))
+            predictions.append(_unanswered(spectrum, empty, steps[row]))
             continue
         index = int(place[row])
         answer = _row(labels, asked, index)
         if model.composition is not None and asked.composition is not None:
             kinds = [str(label) for label in model.composition.classes]
             answer["composition"] = _composition(kinds, asked, index)
-        answer["coordination"] |= _ratio(model, answer["coordination"])
+        if scheme is not None:
+            answer["coordination"] |= _ratio(scheme, answer["coordination"])
         novel = answer["novelty"]["flag"]
         message = "; ".join((*spectrum.notes, *notes))
         if novel:
@@ -608,9 +639,8 @@ def _composition(labels: Sequence[str], asked: Answers, index: int) -> dict[str,
     }
 
 
-def _ratio(model: Model, number: dict[str, Any]) -> dict[str, Any]:
+def _ratio(scheme: LabelScheme, number: dict[str, Any]) -> dict[str, Any]:
     """Overall composition of the sample under ``ratio``; nothing where it is not defined."""
-    scheme = LabelScheme.from_dict(model.info["label_scheme"])
     interval = number["interval"]
     ratio = overall_ratio(
         scheme, number["mean"], None if interval is None else (interval[0], interval[1])

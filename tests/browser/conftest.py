@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,27 +30,19 @@ PATIENCE_MS = 90_000
 @pytest.fixture(scope="session")
 def serve() -> Callable[..., Any]:
     """Function that runs `nearedge serve` with further words; gives its address."""
+    pytest.importorskip("nicegui")
+    from nearedge.web.process import running_server
 
     @contextmanager
     def run(*words: str) -> Iterator[str]:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "nearedge", "serve", "--port", "0", "--json", *words],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        try:
-            assert process.stdout is not None
-            yield json.loads(process.stdout.readline())["address"]
-        finally:
-            process.terminate()
-            process.wait(60)
+        with running_server(*words) as (address, _):
+            yield address
 
     return run
 
 
 @pytest.fixture(scope="session")
 def address(serve: Callable[..., Any]) -> Iterator[str]:
-    pytest.importorskip("nicegui")
     with serve() as found:
         yield found
 

@@ -270,7 +270,7 @@ def test_pictures_of_the_page_and_nothing_sticks_out(
         )
     page.get_by_role("button", name="A series of 24 scans").click()
     page.get_by_text("24 spectra: 24 answered").wait_for()
-    page.locator(".ne-main .js-plotly-plot .legend").first.wait_for()
+    page.locator(".ne-main .js-plotly-plot .annotation").first.wait_for()
     page.wait_for_timeout(700)
     page.screenshot(path=pictures / f"series-{theme}-{width}.png", full_page=True)
     assert _sticks_out(page) <= 0

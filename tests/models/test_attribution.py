@@ -87,13 +87,14 @@ def test_expansions_are_explained_completely_whatever_the_window_holds(level: fl
     spectra = rng.uniform(0.5, 2.0, (40, POINTS))
     kernel = KernelSettings(window=(2, 6), radial=10.0, linear=1.0)
     classes = np.arange(3).astype(str)
-    classifier = fit_kernel_classifier(
-        spectra, np.eye(3)[rng.integers(3, size=40)], classes, kernel
-    )
+    classifier = fit_kernel_classifier(spectra, rng.integers(3, size=40), classes, kernel)
     numbers = fit_kernel_regression(spectra, spectra[:, [3]], np.ones(40), kernel)
     baseline, x = rng.uniform(0.5, 2.0, (2, POINTS))
     x[2:6] *= level
-    for model, output in ((classifier, 2), (KernelRegressor(numbers), 0)):
+    target = np.column_stack([spectra[:, [3]] / 2, np.zeros(40)])
+    twice = fit_kernel_regression(spectra, target, np.ones(40), kernel, spectra[:, 3] < 1.2)
+    reconciled = KernelRegressor(twice.only([0, 1, 2]))
+    for model, output in ((classifier, 2), (KernelRegressor(numbers), 0), (reconciled, 0)):
         found = integrated_gradients(model, x, baseline, output)
         assert abs(found.output - found.baseline_output) > 0.01
         assert found.contribution.sum() == pytest.approx(

@@ -9,7 +9,7 @@ import pytest
 
 from nearedge.mixtures import Sites, class_fractions, varied_mixtures
 from nearedge.models.composition import fractions_by_library, fractions_by_means
-from nearedge.models.method import DEFAULT, Method, fit_composition
+from nearedge.models.method import DEFAULT, Method, fit_samples
 from nearedge.spectra import EnergyGrid
 
 CLASSES = ("0 Fe", "1 Fe", "2 Fe")
@@ -54,7 +54,7 @@ def test_the_method_reads_fractions_of_unseen_sites_that_sum_to_one(sites):
     method = Method(grid, (4.0, 26.0), DEFAULT.classifier, DEFAULT.mixed, mixtures=50, varied=50)
     keyed = replace(sites, keys={"trajectories": np.arange(60) % 2})
     test = np.flatnonzero(np.arange(60) % 4 == 0)
-    model = fit_composition(method, keyed, np.setdiff1d(np.arange(60), test), seed=0)
+    _, model = fit_samples(method, keyed, np.setdiff1d(np.arange(60), test), seed=0)
     mixtures = varied_mixtures(sites.intensity, sites.environment, 200, 5, (20, 70), test)
     fractions = model.predict_proba(mixtures.intensity)
     np.testing.assert_allclose(fractions.sum(axis=1), 1.0, rtol=1e-5)

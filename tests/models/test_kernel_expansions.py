@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.special import logsumexp
 
 from nearedge.errors import NearedgeError, UsageError
 from nearedge.models import (
@@ -16,7 +16,7 @@ from nearedge.models import (
     load_model,
     save_model,
 )
-from nearedge.models.expansion import gaussians, on_simplex
+from nearedge.models.expansion import gaussians, on_simplex, read_samples
 from nearedge.models.kernel import fit_kernel_classifier, fit_kernel_regression
 
 RNG = np.random.default_rng(0)
@@ -32,7 +32,7 @@ TRAINED = np.arange(60)
 
 @pytest.fixture(scope="module")
 def classifier() -> KernelClassifier:
-    return fit_kernel_classifier(SPECTRA[TRAINED], np.eye(3)[CODES[TRAINED]], CLASSES, KERNEL)
+    return fit_kernel_classifier(SPECTRA[TRAINED], CODES[TRAINED], CLASSES, KERNEL)
 
 
 @pytest.fixture(scope="module")
@@ -54,22 +54,28 @@ def test_answers_depend_on_neither_scale_nor_what_is_asked_beside(classifier, nu
     )
 
 
-def test_the_logits_are_at_the_minimum_of_the_penalised_cross_entropy(classifier) -> None:
+def test_the_logits_of_every_pair_are_at_the_minimum_of_its_penalised_cross_entropy(
+    classifier,
+) -> None:
     """No step along the kernel's own functions or the constants lowers it."""
-    kernel = gaussians(classifier.representation(SPECTRA[TRAINED]), classifier.expansion.centres)
-    radial = classifier.expansion.radial.astype(float)
+    every = gaussians(classifier.representation(SPECTRA[TRAINED]), classifier.expansion.centres)
+    rng = np.random.default_rng(3)
+    for number, (one, other) in enumerate(combinations(range(3), 2)):
+        rows = np.flatnonzero(np.isin(CODES[TRAINED], (one, other)))
+        kernel, side = every[np.ix_(rows, rows)], np.where(CODES[rows] == one, 1.0, -1.0)
 
-    def loss(coefficients: np.ndarray, bias: np.ndarray) -> float:
-        logits = kernel @ coefficients + bias
-        own = logits[np.arange(60), CODES[TRAINED]]
-        norm = np.einsum("ik,ij,jk->", coefficients, kernel, coefficients)
-        return float((logsumexp(logits, axis=1) - own).sum() + norm / (2 * KERNEL.radial))
+        def loss(coefficients: np.ndarray, bias: float, kernel=kernel, side=side) -> float:
+            margin = side * (kernel @ coefficients + bias)
+            norm = coefficients @ kernel @ coefficients
+            return float(np.logaddexp(0, -margin).sum() + norm / (2 * KERNEL.radial))
 
-    bias, rng = classifier.expansion.bias, np.random.default_rng(3)
-    least = loss(radial, bias)
-    for _ in range(20):
-        step = rng.normal(size=radial.shape) * 1e-2
-        assert loss(radial + step, bias + rng.normal(size=3) * 1e-2) > least
+        radial = classifier.expansion.radial[:, number].astype(float)
+        assert not np.delete(radial, rows).any()
+        radial, bias = radial[rows], classifier.expansion.bias[number]
+        least = loss(radial, bias)
+        for _ in range(20):
+            step = rng.normal(size=len(rows)) * 1e-2
+            assert loss(radial + step, bias + rng.normal() * 1e-2) > least
 
 
 def test_the_regression_is_the_mean_of_its_gaussian_process() -> None:
@@ -82,6 +88,46 @@ def test_the_regression_is_the_mean_of_its_gaussian_process() -> None:
     mean = inverse.sum(axis=0) @ CENTRES[:60] / inverse.sum()
     expected = mean + prior[60:, :60] @ inverse @ (CENTRES[:60] - mean)
     np.testing.assert_allclose(fitted.outputs(SPECTRA[60:])[:, 0], expected, rtol=1e-4)
+
+
+def test_usual_samples_are_read_by_what_usual_samples_taught() -> None:
+    """Far from them the answer is that for any sample; near them it is drawn to theirs."""
+    usual = np.abs(CENTRES[TRAINED] - 11.0) < 1.0
+    target = np.stack([CENTRES[TRAINED], np.zeros(60)], axis=1) / 10
+    fitted = fit_kernel_regression(SPECTRA[TRAINED], target, np.ones(60), KERNEL, usual)
+    regressor, outputs = KernelRegressor(fitted.only([0, 1, 2])), fitted.outputs(SPECTRA)
+    assert np.abs(outputs[:, 1]).max() < 1e-6
+    own = fit_kernel_regression(SPECTRA[TRAINED], target[:, :1], np.ones(60), KERNEL)
+    np.testing.assert_allclose(outputs[:, 0], own.outputs(SPECTRA)[:, 0], rtol=1e-6)
+    apart = np.abs(outputs[:, 0] - outputs[:, 2])
+    number, near = regressor.predict(SPECTRA), apart < 0.05
+    assert near.any()
+    assert (np.abs(number - outputs[:, 2])[near] < np.abs(number - outputs[:, 0])[near]).all()
+    far = outputs[:1, :3] + np.array([[2.0, 0.0, 0.0]])
+    np.testing.assert_allclose(regressor.numbers(far)[0], far[:, 0], rtol=1e-6)
+
+
+def test_two_readers_around_the_same_spectra_are_kept_and_asked_as_one(tmp_path: Path) -> None:
+    usual = CENTRES[TRAINED] < 12.0
+    target = np.column_stack([CENTRES[TRAINED], np.ones(60), np.eye(3)[CODES[TRAINED]]])
+    fitted = fit_kernel_regression(SPECTRA[TRAINED], target, np.ones(60), KERNEL, usual)
+    regressor = KernelRegressor(fitted.only([0, 1, 5]))
+    composition = KernelClassifier(fitted.only([2, 3, 4, 7, 8, 9]), CLASSES, link="simplex")
+    classifier = fit_kernel_classifier(SPECTRA[TRAINED], CODES[TRAINED], CLASSES, KERNEL)
+    parts = {"classifier": classifier, "regressor": regressor, "composition": composition}
+    save_model(tmp_path / "model", parts, {}, "# card")
+    loaded = load_model(tmp_path / "model")
+    assert loaded.composition is not None
+    (number, spread), fractions = read_samples(loaded.regressor, loaded.composition, SPECTRA)
+    alone, alone_spread = regressor.predict_with_spread(SPECTRA)
+    assert spread is not None
+    assert alone_spread is not None
+    np.testing.assert_allclose(number, alone, rtol=1e-9)
+    np.testing.assert_allclose(spread, alone_spread, rtol=1e-9)
+    np.testing.assert_allclose(fractions, composition.predict_proba(SPECTRA), atol=1e-9)
+    np.testing.assert_allclose(fractions.sum(axis=1), 1.0)
+    stored = (tmp_path / "model" / "model.safetensors").read_bytes()
+    assert b"composition.centres" not in stored[:20000]
 
 
 def test_what_lies_outside_the_window_does_not_sway_the_classifier(classifier) -> None:
@@ -103,11 +149,11 @@ def test_a_spectrum_that_is_empty_within_the_window_still_gets_an_answer(classif
 def test_a_weight_of_two_is_the_same_as_showing_a_spectrum_twice() -> None:
     weight = np.ones(60)
     weight[:20] = 2.0
-    target = np.eye(3)[CODES[TRAINED]]
+    codes = CODES[TRAINED]
     rows = np.concatenate([np.arange(60), np.arange(20)])
     settings = KernelSettings(window=(2, 24), radial=30.0)
-    once = fit_kernel_classifier(SPECTRA[TRAINED], target, CLASSES, settings, weight)
-    twice = fit_kernel_classifier(SPECTRA[rows], target[rows], CLASSES, settings)
+    once = fit_kernel_classifier(SPECTRA[TRAINED], codes, CLASSES, settings, weight)
+    twice = fit_kernel_classifier(SPECTRA[rows], codes[rows], CLASSES, settings)
     # Scales of 60 spectra and of 80 differ, and so does their sum of weights beside the penalty.
     difference = once.predict_proba(SPECTRA[60:]) - twice.predict_proba(SPECTRA[60:])
     assert np.abs(difference).max() < 0.05
@@ -151,4 +197,4 @@ def test_settings_that_make_no_sense_are_refused() -> None:
     with pytest.raises(UsageError, match="above 0"):
         KernelSettings(width=0.0)
     with pytest.raises(UsageError, match="with 40 points"):
-        fit_kernel_classifier(SPECTRA, np.eye(3)[CODES], CLASSES, KernelSettings(window=(0, 41)))
+        fit_kernel_classifier(SPECTRA, CODES, CLASSES, KernelSettings(window=(0, 41)))

@@ -107,3 +107,17 @@ def test_of_a_large_library_sites_all_over_it_are_kept(library, monkeypatch) -> 
     assert np.unique(kept.numbers["trajectory"]).size == len(
         library["trajectory_id"].attrs["labels"]
     )
+
+
+@pytest.mark.parametrize(
+    ("around", "farthest_A"),
+    [({"cutoff_A": {"Fe": 2.6, "Li": 2.2}}, 2.6), ({"rule": "largest gap"}, 3.5)],
+)
+def test_sites_of_any_label_scheme_are_told_with_their_atoms(library, around, farthest_A) -> None:
+    own = library.isel(site=[0, 1])
+    scheme = own.attrs["label_scheme"]
+    elements = ["Fe", "Li"] if isinstance(around.get("cutoff_A"), dict) else ["Fe"]
+    own.attrs["label_scheme"] = scheme | {"neighbours": {"elements": elements, **around}}
+    known = sites_attachment(own, open_structures(embedded_library()), EnergyGrid(-5.0, 25.0, 31))
+    assert known.numbers["distance_A"].max() <= farthest_A
+    assert known.numbers["neighbours"].min() > 0

@@ -71,14 +71,17 @@ def test_expansions_agree_to_1e_5(tmp_path: Path) -> None:
     spectra = SPECTRA.astype(float)
     kernel = KernelSettings(window=(10, 70), radial=10.0, linear=1.0)
     classes = np.array(["a", "b", "c"])
-    target = np.eye(3)[rng.integers(3, size=len(spectra))]
-    classifier = fit_kernel_classifier(spectra, target, classes, kernel)
-    regressor = KernelRegressor(
-        fit_kernel_regression(spectra, target[:, :1], np.ones(len(spectra)), kernel)
-    )
+    codes = rng.integers(3, size=len(spectra))
+    target = np.eye(3)[codes]
+    classifier = fit_kernel_classifier(spectra, codes, classes, kernel)
+    ones = np.ones(len(spectra))
+    regressor = KernelRegressor(fit_kernel_regression(spectra, target[:, :1], ones, kernel))
+    twice = fit_kernel_regression(spectra, target[:, :2], ones, kernel, target[:, 0] > 0)
+    reconciled = KernelRegressor(twice.only([0, 1, 2]))
     for name, model, expected in (
         ("probabilities", classifier, classifier.predict_proba(spectra)),
         ("coordination", regressor, regressor.predict(spectra)),
+        ("coordination", reconciled, reconciled.predict(spectra)),
     ):
         export_onnx(model, tmp_path / f"{name}.onnx")
         answers = run(tmp_path / f"{name}.onnx", SPECTRA)

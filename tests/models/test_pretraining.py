@@ -12,7 +12,8 @@ from nearedge.errors import NearedgeError
 from nearedge.mixtures import Sites
 from nearedge.models import load_model, save_model
 from nearedge.models.attribution import integrated_gradients
-from nearedge.models.method import DEFAULT, fit_classifier, fit_composition, fit_regressor
+from nearedge.models.expansion import read_samples
+from nearedge.models.method import DEFAULT, fit_classifier, fit_samples
 from nearedge.models.pretraining import Pretraining, from_attachment, pretraining_of
 from nearedge.models.store import Attachment
 from nearedge.spectra.between_engines import EngineAlignment
@@ -81,23 +82,26 @@ def test_a_class_that_no_finishing_site_has_is_still_known(pretraining: Pretrain
     assert np.mean(continued.predict(asked) == "2 Fe") > 0.5
 
 
-@pytest.mark.parametrize("fit", [fit_classifier, fit_regressor, fit_composition])
-def test_sites_that_are_not_trained_on_change_nothing(pretraining: Pretraining, fit) -> None:
+def test_sites_that_are_not_trained_on_change_nothing(pretraining: Pretraining) -> None:
     method, index = replace(DEFAULT, pretraining=pretraining, mixtures=30), np.arange(40)
-    seed = () if fit is fit_classifier else (0,)
     few = other_engine(sites(1))
     spoiled = replace(few, intensity=few.intensity.copy(), environment=few.environment.copy())
     spoiled.intensity[40:] = np.roll(few.intensity[40:], 30, axis=1)
     spoiled.environment[40:] = 0
-    answer = "predict" if fit is fit_regressor else "predict_proba"
-    one, other = (getattr(fit(method, s, index, *seed), answer) for s in (few, spoiled))
-    np.testing.assert_array_equal(one(few.intensity), other(few.intensity))
+    (number, shares), (again, shares_again) = (
+        fit_samples(method, given, index, 0) for given in (few, spoiled)
+    )
+    one, other = (fit_classifier(method, given, index) for given in (few, spoiled))
+    asked = few.intensity
+    np.testing.assert_array_equal(one.predict_proba(asked), other.predict_proba(asked))
+    np.testing.assert_array_equal(number.predict(asked), again.predict(asked))
+    np.testing.assert_array_equal(shares.predict_proba(asked), shares_again.predict_proba(asked))
 
 
 def test_numbers_of_mixtures_are_read_on_the_new_engines_energies(pretraining) -> None:
     few, unseen = other_engine(sites(1)), other_engine(sites(2))
     method = replace(DEFAULT, pretraining=pretraining, mixtures=60)
-    regressor = fit_regressor(method, few, np.arange(30), 0)
+    regressor, _ = fit_samples(method, few, np.arange(30), 0)
     means = [unseen.intensity[rows].mean(axis=0) for rows in (np.arange(0, 90, 3), np.arange(90))]
     low, middle = regressor.predict(np.stack(means))
     assert low == pytest.approx(0.0, abs=0.35)
@@ -108,13 +112,21 @@ def test_the_model_is_saved_and_loaded_with_its_sites(pretraining, tmp_path: Pat
     few = other_engine(sites(1))
     method = replace(DEFAULT, pretraining=pretraining, mixtures=30)
     classifier = fit_classifier(method, few, np.arange(40))
-    parts = {"classifier": classifier, "regressor": fit_regressor(method, few, np.arange(40), 0)}
+    regressor, composition = fit_samples(method, few, np.arange(40), 0)
+    parts = {"classifier": classifier, "regressor": regressor, "composition": composition}
     training = pretraining_of(few, GRID, {"engine": "other"}).to_attachment()
     save_model(tmp_path / "model", parts, {}, "# Card", training=training)
     loaded = load_model(tmp_path / "model")
     np.testing.assert_array_equal(
         loaded.classifier.predict_proba(few.intensity), classifier.predict_proba(few.intensity)
     )
+    assert loaded.composition is not None
+    for before, after in zip(
+        read_samples(regressor, composition, few.intensity),
+        read_samples(loaded.regressor, loaded.composition, few.intensity),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(before, after)
     assert loaded.training is not None
     again = from_attachment(loaded.training)
     assert again.described == {"engine": "other"}

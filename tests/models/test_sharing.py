@@ -9,12 +9,12 @@ import pytest
 
 from nearedge.mixtures import Sites
 from nearedge.models.kernel import KernelSettings
-from nearedge.models.method import DEFAULT, fit_classifier, fit_composition, fit_regressor
+from nearedge.models.method import DEFAULT, fit_classifier, fit_samples
 from nearedge.models.sharing import Sharing
 from nearedge.spectra import EnergyGrid
 
 GRID = EnergyGrid(-5.0, 25.0, 31)
-METHOD = replace(DEFAULT.within((-5.0, 25.0)), grid=GRID, mixtures=40, varied=20)
+METHOD = replace(DEFAULT.within((-5.0, 25.0)), grid=GRID, mixtures=40, varied=20, across=20)
 SETTINGS = KernelSettings(width=4.0)
 
 
@@ -70,7 +70,7 @@ def test_one_material_of_two_absorbers_is_never_averaged() -> None:
 def test_a_library_is_answered_with_its_own_environments(kinds: tuple[str, ...]) -> None:
     method = replace(METHOD, sharing=Sharing((MANGANESE, OXYGEN), kinds))
     classifier = fit_classifier(method, IRON, ALL)
-    composition = fit_composition(method, IRON, ALL, seed=0)
+    _, composition = fit_samples(method, IRON, ALL, seed=0)
     assert classifier.classes.tolist() == composition.classes.tolist() == ["4 O", "6 O"]
     np.testing.assert_allclose(classifier.predict_proba(IRON.intensity).sum(axis=1), 1)
 
@@ -83,7 +83,7 @@ def test_vectors_keep_apart_what_sharing_would_confuse() -> None:
     for kinds in ((), ("absorber", "edge")):
         method = replace(METHOD, sharing=Sharing((IRON, MANGANESE), kinds))
         own = OXYGEN.part(few)
-        regressor = fit_regressor(method, own, np.arange(len(few)), seed=0)
+        regressor, _ = fit_samples(method, own, np.arange(len(few)), seed=0)
         wrong[kinds] = np.mean((regressor.predict(asked.intensity) - asked.coordination) ** 2)
     assert wrong["absorber", "edge"] < 0.5 * wrong[()]
 

@@ -28,11 +28,11 @@ def _site(environment: int, random: np.random.Generator) -> np.ndarray:
 
 
 @cache
-def _library() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _library() -> tuple[np.ndarray, np.ndarray]:
     random = np.random.default_rng(5)
     environment = random.integers(0, 4, 120)
     sites = np.stack([_site(int(code), random) for code in environment])
-    return sites, environment, np.repeat(np.arange(4), 30)
+    return sites, np.repeat(np.arange(4), 30)
 
 
 @cache
@@ -89,12 +89,12 @@ def test_a_measurement_that_ends_too_early_is_refused() -> None:
 
 
 def test_structures_with_other_zeros_make_alignment_less_sure() -> None:
-    sites, environment, group = _library()
+    sites, group = _library()
     rows = [
         np.interp(LIBRARY_EV - (-0.6, 0.6, -0.4, 0.4)[one], LIBRARY_EV, site)
         for site, one in zip(sites, group, strict=True)
     ]
-    scattered = alignment_reference(LIBRARY_EV, np.stack(rows), environment, group)
+    scattered = alignment_reference(LIBRARY_EV, np.stack(rows), group)
     assert scattered["scatter_eV"] > _reference().scatter_eV + 0.1
 
 

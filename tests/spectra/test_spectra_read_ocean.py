@@ -46,6 +46,15 @@ def test_the_second_column_is_the_spectrum(shared_data, file):
     assert spectrum.notes == ()
 
 
+def test_the_name_that_ocean_gave_a_file_tells_the_element_and_the_edge(shared_data):
+    (iron,) = read_spectra(shared_data / "ocean" / "iron_K_2photons" / "absspct_Fe.0001_1s_01")
+    assert (iron.element, iron.edge) == ("Fe", "K")
+    (silicon,) = read_spectra(shared_data / "ocean" / "silicon_4sites" / "absspct_Si.0001_2p_01")
+    assert (silicon.element, silicon.edge) == ("Si", None)
+    (unnamed,) = read_spectra(shared_data / "ocean" / "LiF_F_K" / "absspct")
+    assert unnamed.element is None
+
+
 @pytest.mark.parametrize("file", PEAK_EV_AND_BROADENING_EV)
 def test_peak_and_broadening(shared_data, file):
     peak_eV, broadening_eV = PEAK_EV_AND_BROADENING_EV[file]

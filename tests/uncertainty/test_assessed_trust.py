@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from nearedge.studies.assessment import Assessment
 from nearedge.studies.assessment_report import write_assessment
+from nearedge.studies.scores import macro_f1
 from nearedge.studies.trust import (
     check_statements,
     number_figures,
@@ -55,6 +57,17 @@ def test_answering_only_the_surest_raises_accuracy(trust):
     accuracy = surest(trust)
     assert accuracy[-1] == pytest.approx(trust.right.mean())
     assert accuracy[len(accuracy) // 3] > accuracy[-1]
+
+
+def test_the_range_of_the_macro_f1_holds_it_and_is_one_point_for_groups_that_are_alike(known):
+    trust = check_statements(known)
+    said = trust.calibrated.argmax(axis=1)
+    low, high = site_figures(trust)["ranges"]["macro_f1"]
+    assert low < macro_f1(said, trust.environment) < high
+    alike = replace(trust, group=np.zeros(len(said), int))
+    low, high = site_figures(alike)["ranges"]["macro_f1"]
+    assert low == pytest.approx(macro_f1(said, trust.environment))
+    assert high == pytest.approx(low)
 
 
 def test_ranges_widen_when_groups_differ():

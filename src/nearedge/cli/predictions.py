@@ -96,7 +96,8 @@ def _lines(answer: Prediction) -> list[str]:
         named = answer.message.startswith(answer.file)
         return [f"error: {answer.message}" if named else f"error: {name}: {answer.message}"]
     if answer.status == "abstained" or answer.environment is None or answer.coordination is None:
-        return [f"no answer  ({name})", f"  abstained: {_warnings(answer)}", f"  {_shift(answer)}"]
+        shift = [] if _tells_shift(answer) else [f"  {_shift(answer)}"]
+        return [f"no answer  ({name})", f"  abstained: {_warnings(answer)}", *shift]
     number = f"coordination number {answer.coordination['mean']:.2f}"
     if answer.coordination.get("interval"):
         low, high = answer.coordination["interval"]
@@ -154,8 +155,12 @@ def _environment(answer: Prediction) -> str:
 
 def _alignment(answer: Prediction) -> str:
     """The shift of the energy axis, unless the message tells it."""
-    shift = (answer.alignment or {}).get("shift_eV", 0.0)
-    return "" if f"{abs(shift):.2f}" in answer.message else f"{_shift(answer)}; "
+    return "" if _tells_shift(answer) else f"{_shift(answer)}; "
+
+
+def _tells_shift(answer: Prediction) -> bool:
+    shift = (answer.alignment or {}).get("shift_eV")
+    return shift is not None and f"{abs(shift):.2f}" in answer.message
 
 
 def _shift(answer: Prediction) -> str:

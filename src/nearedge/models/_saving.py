@@ -167,13 +167,17 @@ def _restored_expansion(
         own["bias"],
     )
     if role == "regressor":
-        if outputs not in (1, 2):
+        if outputs not in (1, 2, 3):
             raise ValueError(f"{outputs} outputs of a regressor")
         return KernelRegressor(expansion)
     if words["link"] not in _LINKS:
         raise ValueError(f"no link is called {words['link']!r}")
-    if words["link"] == "pairs":
-        pairs, outputs = outputs, len(words["classes"])
-        if pairs != outputs * (outputs - 1) // 2:
-            raise ValueError(f"{pairs} outputs for the pairs of {outputs} classes")
-    return KernelClassifier(expansion, _classes(words, outputs), words["link"])
+    classes = len(words["classes"])
+    possible = {
+        "softmax": (classes,),
+        "simplex": (classes, 2 * classes),
+        "pairs": (classes * (classes - 1) // 2,),
+    }
+    if outputs not in possible[words["link"]]:
+        raise ValueError(f"{outputs} outputs of a {words['link']} for {classes} classes")
+    return KernelClassifier(expansion, np.array(words["classes"]), words["link"])

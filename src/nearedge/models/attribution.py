@@ -13,7 +13,12 @@ from jaxtyping import Float
 
 from nearedge.errors import UsageError
 from nearedge.models.ensemble import Ensemble
-from nearedge.models.expansion import KernelClassifier, KernelRegressor, pair_slopes
+from nearedge.models.expansion import (
+    KernelClassifier,
+    KernelRegressor,
+    number_slopes,
+    pair_slopes,
+)
 from nearedge.models.kinds import Classifier, Regressor
 from nearedge.models.network import Parameters, outputs, softmax
 from nearedge.models.store import Model
@@ -120,6 +125,8 @@ def _of_expansion(
         by_output = probability[:, [output]] * (one - probability)
         if model.link == "pairs":
             by_output = pair_slopes(by_output, expansion.outputs(line))
+    elif len(expansion.bias) > 2:
+        by_output = number_slopes(expansion.outputs(line))
     shares = np.tile(weights, _PIECES) / (2 * _PIECES)
     contribution = (shares @ expansion.slope(line, by_output)) * (stop - start)
     before, after = model.predict_proba(ends)[:, output] if is_classifier else model.predict(ends)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,14 @@ import numpy as np
 
 from nearedge.errors import NearedgeError, UsageError
 from nearedge.models.ensemble import Ensemble
-from nearedge.models.expansion import LEAST_SHARE, Expansion, KernelClassifier, KernelRegressor
+from nearedge.models.expansion import (
+    LEAST_SHARE,
+    NUMBERS_DIFFER,
+    Expansion,
+    KernelClassifier,
+    KernelRegressor,
+    usual_odds,
+)
 from nearedge.models.kinds import Classifier, Regressor
 from nearedge.models.preprocessing import Preprocessing
 from nearedge.models.store import Model
@@ -143,8 +151,10 @@ def _add_expansion(graph: _Graph, model: KernelClassifier | KernelRegressor, nam
     from onnx import TensorProto
 
     expansion = model.expansion
-    # Of a regressor the first output is the number.
-    told = slice(1 if isinstance(model, KernelRegressor) else None)
+    told = list(range(len(expansion.bias)))
+    if isinstance(model, KernelRegressor):
+        # The number, and that of a usual sample if there is one; how many sites is not told.
+        told = told[::2]
     x = graph.add("Cast", _INPUT, to=TensorProto.DOUBLE)
     whole = graph.add("ReduceMean", x, axes=[1], keepdims=1)
     near = graph.add("Exp", _add_minus_squares(graph, expansion, x, whole))
@@ -157,12 +167,48 @@ def _add_expansion(graph: _Graph, model: KernelClassifier | KernelRegressor, nam
         "Add", graph.add("Add", values, linear), graph.constant(expansion.bias[told])
     )
     if isinstance(model, KernelRegressor):
+        if len(told) > 1:
+            values = _add_reconciled(graph, values)
         values = graph.add("Squeeze", values, graph.constant(np.array([1])))
-    elif model.link == "softmax":
+    elif model.link in ("softmax", "pairs"):
+        if model.link == "pairs":
+            values = _add_pair_logits(graph, values, len(model.classes))
         values = graph.add("Softmax", values, axis=-1)
     else:
         raise UsageError("fractions of environments cannot be exported")
     graph.add("Cast", values, name=name, to=TensorProto.FLOAT)
+
+
+def _add_pair_logits(graph: _Graph, values: str, classes: int) -> str:
+    """Logits of classes from those of pairs, see `expansion.pair_logits`."""
+    pairs = list(combinations(range(classes), 2))
+    one, other = (np.zeros((len(pairs), classes)) for _ in range(2))
+    for number, (first, second) in enumerate(pairs):
+        one[number, first] = other[number, second] = 1.0
+    zero, unit = (graph.constant(np.array(value)) for value in (0.0, 1.0))
+    # log(1 + exp(v)) without overflow; ONNX Runtime has no Softplus in double precision.
+    size = graph.add("Exp", graph.add("Neg", graph.add("Abs", values)))
+    small = graph.add("Log", graph.add("Add", size, unit))
+    lost = [
+        graph.add("MatMul", graph.add("Add", graph.add("Max", side, zero), small), places)
+        for side, places in (
+            (graph.add("Neg", values), graph.constant(one)),
+            (values, graph.constant(other)),
+        )
+    ]
+    return graph.add("Neg", graph.add("Add", *lost))
+
+
+def _add_reconciled(graph: _Graph, values: str) -> str:
+    """The two readings of a sample's number as one, see `expansion.reconciled`."""
+    ends = [graph.constant(np.array([end])) for end in (0, 1, 2)]
+    columns = graph.constant(np.array([1]))
+    number, usual = (graph.add("Slice", values, *pair, columns) for pair in (ends[:2], ends[1:]))
+    steepness, level = (graph.constant(np.array(odds)) for odds in usual_odds(NUMBERS_DIFFER))
+    difference = graph.add("Sub", number, usual)
+    squares = graph.add("Mul", graph.add("Mul", difference, difference), steepness)
+    share = graph.add("Sigmoid", graph.add("Neg", graph.add("Add", squares, level)))
+    return graph.add("Sub", number, graph.add("Mul", share, difference))
 
 
 def _add_minus_squares(graph: _Graph, expansion: Expansion, x: str, whole: str) -> str:
@@ -176,6 +222,8 @@ def _add_minus_squares(graph: _Graph, expansion: Expansion, x: str, whole: str) 
         own = graph.add("ReduceMean", part, axes=[1], keepdims=1)
         squares = graph.add("Add", graph.add("Mul", own, own), graph.add("Mul", least, least))
         part = graph.add("Div", part, graph.add("Sqrt", squares))
+    if window.root:
+        part = graph.add("Sqrt", graph.add("Max", part, graph.constant(np.array(0.0))))
     inputs = graph.add("Sub", part, graph.constant(window.mean))
     inputs = graph.add("Div", inputs, graph.constant(window.scale))
     product = graph.add("MatMul", inputs, graph.constant(2 * centres.T))

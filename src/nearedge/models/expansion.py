@@ -5,7 +5,8 @@ Only NumPy is imported here, like everything that prediction needs; `kernel` fit
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -23,6 +24,10 @@ _BLOCK = 512
 LEAST_SHARE = 0.05
 # Averages of more sites than in training are not told apart from those of as many.
 _MOST_LOG = 4.25
+# Two readings of a sample differ by about so much if its composition is usual, and if it may be
+# any: of the coordination number, and of the fractions of environments.
+NUMBERS_DIFFER = (0.15, 0.5)
+FRACTIONS_DIFFER = (0.15, 0.40)
 # The slope of the square root is taken no nearer to zero than this share of the mean.
 _FLAT = 1e-6
 
@@ -142,6 +147,16 @@ class Expansion:
             values[first : first + _BLOCK] = near + whole + self.bias
         return values
 
+    def only(self, outputs: Sequence[int]) -> Expansion:
+        """The same expansion with some of its outputs; the centres are shared, not copied."""
+        chosen = list(outputs)
+        return replace(
+            self,
+            radial=self.radial[:, chosen],
+            linear=self.linear[:, chosen],
+            bias=self.bias[chosen],
+        )
+
     def slope(
         self,
         x: Float[np.ndarray, "spectrum feature"],
@@ -193,8 +208,9 @@ class KernelClassifier(Classifier):
         Label of every output.
     link
         ``"softmax"``: outputs are logits of probabilities; ``"simplex"``: outputs are fractions,
-        of which the nearest that are not negative and sum to 1 are given; ``"pairs"``: every output
-        is for one of two classes and against the other, see `pair_logits`.
+        of which the nearest that are not negative and sum to 1 are given, and with twice as many
+        outputs as classes the second half reads usual samples, see `reconciled`; ``"pairs"``:
+        every output is for one of two classes and against the other, see `pair_logits`.
     """
 
     expansion: Expansion
@@ -217,10 +233,18 @@ class KernelClassifier(Classifier):
         self, x: Float[np.ndarray, "spectrum feature"]
     ) -> Float[np.ndarray, "spectrum class"]:
         """Probabilities or fractions."""
-        outputs = self.expansion.outputs(x)
+        return self.probabilities(self.expansion.outputs(x))
+
+    def probabilities(
+        self, outputs: Float[np.ndarray, "spectrum output"]
+    ) -> Float[np.ndarray, "spectrum class"]:
+        """Probabilities or fractions from the outputs of the expansion."""
+        count = len(self.classes)
         if self.link == "simplex":
+            if outputs.shape[1] > count:
+                outputs = reconciled(outputs[:, :count], outputs[:, count:], FRACTIONS_DIFFER)
             return on_simplex(outputs)
-        return softmax(pair_logits(outputs, len(self.classes)) if self.link == "pairs" else outputs)
+        return softmax(pair_logits(outputs, count) if self.link == "pairs" else outputs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -231,7 +255,7 @@ class KernelRegressor(Regressor):
     ----------
     expansion
         Its first output is the number; a second, if there is one, the logarithm of how many sites
-        a spectrum averages.
+        a spectrum averages; a third the number of a sample of usual composition, see `reconciled`.
     """
 
     expansion: Expansion
@@ -243,16 +267,108 @@ class KernelRegressor(Regressor):
 
     def predict(self, x: Float[np.ndarray, "spectrum feature"]) -> Float[np.ndarray, " spectrum"]:
         """Average coordination number of every spectrum."""
-        return self.expansion.outputs(x)[:, 0]
+        return self.numbers(self.expansion.outputs(x))[0]
 
     def predict_with_spread(
         self, x: Float[np.ndarray, "spectrum feature"]
     ) -> tuple[Float[np.ndarray, " spectrum"], Float[np.ndarray, " spectrum"] | None]:
         """`predict`, and about n**-0.5 for a spectrum that averages n sites, if the model knows."""
-        outputs = self.expansion.outputs(x)
+        return self.numbers(self.expansion.outputs(x))
+
+    def numbers(
+        self, outputs: Float[np.ndarray, "spectrum output"]
+    ) -> tuple[Float[np.ndarray, " spectrum"], Float[np.ndarray, " spectrum"] | None]:
+        """What `predict_with_spread` gives, from the outputs of the expansion."""
+        number = outputs[:, 0]
+        if outputs.shape[1] > 2:
+            number = reconciled(outputs[:, :1], outputs[:, 2:], NUMBERS_DIFFER)[:, 0]
         if outputs.shape[1] == 1:
-            return outputs[:, 0], None
-        return outputs[:, 0], np.exp(-0.5 * outputs[:, 1].clip(0.0, _MOST_LOG))
+            return number, None
+        return number, np.exp(-0.5 * outputs[:, 1].clip(0.0, _MOST_LOG))
+
+
+def read_samples(
+    regressor: Regressor, composition: Classifier, x: Float[np.ndarray, "spectrum feature"]
+) -> tuple[
+    tuple[Float[np.ndarray, " spectrum"], Float[np.ndarray, " spectrum"] | None],
+    Float[np.ndarray, "spectrum class"],
+]:
+    """`predict_with_spread` of the one and `predict_proba` of the other.
+
+    Two expansions around the same spectra cost as much as one.
+    """
+    if (
+        not isinstance(regressor, KernelRegressor)
+        or not isinstance(composition, KernelClassifier)
+        or regressor.expansion.centres is not composition.expansion.centres
+    ):
+        return regressor.predict_with_spread(x), composition.predict_proba(x)
+    one, other = regressor.expansion, composition.expansion
+    both = replace(
+        one,
+        radial=np.concatenate([one.radial, other.radial], axis=1),
+        linear=np.concatenate([one.linear, other.linear], axis=1),
+        bias=np.concatenate([one.bias, other.bias]),
+    ).outputs(x)
+    own = len(one.bias)
+    return regressor.numbers(both[:, :own]), composition.probabilities(both[:, own:])
+
+
+def reconciled(
+    any_sample: Float[np.ndarray, "row column"],
+    usual_sample: Float[np.ndarray, "row column"],
+    differ: tuple[float, float],
+) -> Float[np.ndarray, "row column"]:
+    """Mean of two readings, weighted by how probable it is that the sample is usual.
+
+    Near the usual composition a spectrum says little about what differs, and the best reading
+    stays close to the mean; far from it, that would be wrong. What a sample is, is told from how
+    far the two readings are apart: normal with one standard deviation if it is usual, with another
+    if it may be any.
+
+    Parameters
+    ----------
+    any_sample, usual_sample
+        Reading for samples of any composition, and for usual ones.
+    differ
+        The two standard deviations.
+
+    Examples
+    --------
+    >>> one, other = np.array([[1.6], [3.0]]), np.array([[1.5], [1.7]])
+    >>> reconciled(one, other, (0.15, 0.5)).round(2)
+    array([[1.53],
+           [3.  ]])
+    """
+    difference = any_sample - usual_sample
+    return any_sample - usual_share(difference, differ) * difference
+
+
+def number_slopes(
+    outputs: Float[np.ndarray, "spectrum output"],
+) -> Float[np.ndarray, "spectrum output"]:
+    """Gradient of a regressor's reconciled number with respect to the expansion's outputs."""
+    difference = outputs[:, :1] - outputs[:, 2:]
+    share = usual_share(difference, NUMBERS_DIFFER)
+    steepness, _ = usual_odds(NUMBERS_DIFFER)
+    # The share falls where the difference grows.
+    kept = share * (1 - 2 * steepness * np.square(difference) * (1 - share))
+    return np.concatenate([1 - kept, np.zeros_like(kept), kept], axis=1)
+
+
+def usual_share(
+    difference: Float[np.ndarray, "row column"], differ: tuple[float, float]
+) -> Float[np.ndarray, "row 1"]:
+    """Probability that a sample whose two readings differ by so much is usual; a priori, 1/2."""
+    steepness, level = usual_odds(differ)
+    squares = np.square(difference).sum(axis=1, keepdims=True)
+    return 1 / (1 + np.exp(np.minimum(steepness * squares + level, 60.0)))
+
+
+def usual_odds(differ: tuple[float, float]) -> tuple[float, float]:
+    """a and b for which exp(a d^2 + b) are the odds against a usual sample at a distance d."""
+    usual, any_sample = differ
+    return (usual**-2 - any_sample**-2) / 2, float(np.log(usual / any_sample))
 
 
 def pair_logits(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 
 from nearedge.errors import UsageError
 from nearedge.models.expansion import (
@@ -15,12 +16,13 @@ from nearedge.models.expansion import (
     gaussians,
     normalised_window,
 )
-from nearedge.models.network import softmax
 from nearedge.models.preprocessing import Preprocessing, fit_preprocessing
 
 _ITERATIONS = 300
 # Directions of the kernel that are weaker than the strongest by this factor are rounding errors.
 _RANK = 1e-10
+# Of the classifier's inputs: halfway between one scale for all energies and equal variances.
+_EVENNESS = 0.5
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,8 @@ class KernelSettings:
         Range of points on the grid, from the first to the one after the last, that the Gaussians
         look at; None for all.
     width
-        Squared width of the Gaussians, exp(-d^2 / width), in units of the median squared distance
-        between training spectra.
+        Squared width of the Gaussians, exp(-d^2 / width), in units of the mean squared distance
+        between training spectra; for a regression, each counts as the sites that it averages.
     radial, linear
         Prior variance of the radial part, and of the linear part for a spectrum that is a typical
         deviation from the mean spectrum at every energy. A classifier has no linear part.
@@ -90,25 +92,27 @@ class Beside:
 
 def fit_kernel_classifier(
     x: Float[np.ndarray, "spectrum feature"],
-    target: Float[np.ndarray, "spectrum class"],
+    codes: Int[np.ndarray, " spectrum"],
     classes: Shaped[np.ndarray, " class"],
     settings: KernelSettings,
     weight: Float[np.ndarray, " spectrum"] | None = None,
     beside: Beside | None = None,
 ) -> KernelClassifier:
-    """Fit kernel logistic regression.
+    """Fit kernel logistic regression to every pair of classes.
 
-    The logits are a constant and a function of the Gaussians' reproducing space; least is the
-    cross-entropy plus the function's squared norm divided by twice ``settings.radial``.
+    Environments that differ by one neighbour are hard to tell apart, all others easy: with a
+    function for each pair, the hard ones do not depend on the easy ones. The logit of a pair is a
+    constant and a function of the Gaussians' reproducing space; least is the cross-entropy plus
+    the function's squared norm divided by twice ``settings.radial``.
 
     Parameters
     ----------
     x
         Sampled intensities, not normalised.
-    target
-        Probability of every class: 1 and 0, or anything between.
+    codes
+        Position in `classes` of every spectrum.
     classes
-        Label of every column of `target`.
+        Labels, each with a spectrum.
     settings
         Of the kernel.
     weight
@@ -126,45 +130,49 @@ def fit_kernel_classifier(
     References
     ----------
     J. Zhu and T. Hastie, "Kernel logistic regression and the import vector machine", J. Comput.
-    Graph. Stat. 14, 185 (2005), equations 4 and 5.
+    Graph. Stat. 14, 185 (2005), equations 4 and 5, for two classes; one machine for each pair:
+    S. Knerr, L. Personnaz and G. Dreyfus, Neurocomputing, NATO ASI F68, 41 (1990).
     """
+    preprocessing, window = _fit_inputs(x, settings, _EVENNESS)
+    centres = window.inputs(x)
+    alike, closeness = _known_beside(gaussians(centres, centres), beside)
+    share = np.ones(len(x)) if weight is None else weight * len(x) / weight.sum()
+    pairs = list(combinations(range(len(classes)), 2))
+    radial, bias = np.zeros((len(x), len(pairs))), np.zeros(len(pairs))
+    for number, (one, other) in enumerate(pairs):
+        rows = np.flatnonzero((codes == one) | (codes == other))
+        radial[rows, number], bias[number] = _logistic(
+            alike[np.ix_(rows, rows)], codes[rows] == one, share[rows], settings.radial
+        )
+    linear = np.zeros((x.shape[1], len(pairs)))
+    expansion = Expansion(preprocessing, window, centres, radial * closeness, linear, bias)
+    return KernelClassifier(_stored(expansion), classes, "pairs")
+
+
+def _logistic(
+    alike: Float[np.ndarray, "spectrum spectrum"],
+    is_one: Bool[np.ndarray, " spectrum"],
+    share: Float[np.ndarray, " spectrum"],
+    radial: float,
+) -> tuple[Float[np.ndarray, " spectrum"], float]:
+    """Coefficients of the Gaussians, and the constant, for one class against another."""
     from scipy.optimize import minimize
 
-    preprocessing, window = _fit_inputs(x, settings)
-    centres = window.inputs(x)
-    near = gaussians(centres, centres)
-    if beside is not None:
-        near *= beside.between
-    values, vectors = np.linalg.eigh(near)
+    values, vectors = np.linalg.eigh(alike)
     kept = values > _RANK * values[-1]
     root = np.sqrt(values[kept])
-    basis = vectors[:, kept] * root
-    share = np.ones(len(x)) if weight is None else weight * len(x) / weight.sum()
-    shape = (basis.shape[1], len(classes))
+    basis, side = vectors[:, kept] * root, np.where(is_one, 1.0, -1.0)
 
     def loss(packed: np.ndarray) -> tuple[float, np.ndarray]:
-        inner, bias = packed[: -len(classes)].reshape(shape), packed[-len(classes) :]
-        logits = basis @ inner + bias
-        probability = softmax(logits)
-        peak = logits.max(axis=1, keepdims=True)
-        log_probability = logits - peak - np.log(np.exp(logits - peak).sum(axis=1, keepdims=True))
-        slope = share[:, None] * (probability - target)
-        value = -(share[:, None] * target * log_probability).sum()
-        value += np.square(inner).sum() / (2 * settings.radial)
-        gradient = basis.T @ slope + inner / settings.radial
-        return float(value), np.concatenate([gradient.ravel(), slope.sum(axis=0)])
+        inner, margin = packed[:-1], side * (basis @ packed[:-1] + packed[-1])
+        slope = -share * side / (1 + np.exp(np.minimum(margin, 500.0)))
+        value = share @ np.logaddexp(0, -margin) + inner @ inner / (2 * radial)
+        return float(value), np.append(basis.T @ slope + inner / radial, slope.sum())
 
-    start = np.zeros(shape[0] * shape[1] + len(classes))
     # The search is convex: any start will do.
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": _ITERATIONS})
-    inner, bias = found.x[: -len(classes)].reshape(shape), found.x[-len(classes) :]
-    radial = (vectors[:, kept] / root) @ inner
-    if beside is not None:
-        radial = radial * beside.closeness
-    linear = np.zeros((x.shape[1], len(classes)))
-    return KernelClassifier(
-        _stored(Expansion(preprocessing, window, centres, radial, linear, bias)), classes
-    )
+    start, options = np.zeros(basis.shape[1] + 1), {"maxiter": _ITERATIONS}
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", options=options)
+    return (vectors[:, kept] / root) @ found.x[:-1], float(found.x[-1])
 
 
 def fit_kernel_regression(
@@ -172,9 +180,13 @@ def fit_kernel_regression(
     target: Float[np.ndarray, "spectrum output"],
     sites: Float[np.ndarray, " spectrum"],
     settings: KernelSettings,
+    usual: Bool[np.ndarray, " spectrum"] | None = None,
     beside: Beside | None = None,
 ) -> Expansion:
     """Fit the mean of a Gaussian process whose noise falls with the number of averaged sites.
+
+    With `usual`, every target is read twice: the second half of the outputs is fitted to usual
+    samples alone, without a linear part, so that it stays near what is usual.
 
     Parameters
     ----------
@@ -186,6 +198,8 @@ def fit_kernel_regression(
         How many sites a spectrum averages: its noise is ``settings.noise`` divided by it.
     settings
         Of the kernel.
+    usual
+        Which spectra average sites as they come.
     beside
         What the spectra are of, if that matters.
 
@@ -199,43 +213,66 @@ def fit_kernel_regression(
     C. E. Rasmussen and C. K. I. Williams, "Gaussian Processes for Machine Learning" (2006),
     equation 2.25.
     """
+    preprocessing, window = _fit_inputs(x, settings, 0.0, sites)
+    centres, whole = window.inputs(x), preprocessing.inputs(x)
+    alike, closeness = _known_beside(settings.radial * gaussians(centres, centres), beside)
+    noise, per_feature = settings.noise / sites, settings.linear / x.shape[1]
+    along, _ = _known_beside(per_feature * (whole @ whole.T), beside)
+    weights, bias = _posterior_mean(alike + along, noise, target)
+    linear = per_feature * (whole.T @ (weights * closeness))
+    if usual is not None:
+        own, own_bias = _posterior_mean(alike[np.ix_(usual, usual)], noise[usual], target[usual])
+        both = np.zeros((len(x), 2 * target.shape[1]))
+        both[:, : target.shape[1]] = weights
+        both[usual, target.shape[1] :] = own
+        weights, bias = both, np.concatenate([bias, own_bias])
+        linear = np.concatenate([linear, np.zeros_like(linear)], axis=1)
+    radial = settings.radial * weights * closeness
+    return _stored(Expansion(preprocessing, window, centres, radial, linear, bias))
+
+
+def _posterior_mean(
+    covariance: Float[np.ndarray, "spectrum spectrum"],
+    noise: Float[np.ndarray, " spectrum"],
+    target: Float[np.ndarray, "spectrum output"],
+) -> tuple[Float[np.ndarray, "spectrum output"], Float[np.ndarray, " output"]]:
+    """Weight of every spectrum's covariance, and the constant added to their sum."""
     from scipy.linalg import cho_factor, cho_solve
 
-    preprocessing, window = _fit_inputs(x, settings)
-    centres, whole = window.inputs(x), preprocessing.inputs(x)
-    covariance = settings.radial * gaussians(centres, centres)
-    per_feature = settings.linear / x.shape[1]
-    covariance += per_feature * (whole @ whole.T)
-    if beside is not None:
-        covariance *= beside.between
-    covariance[np.diag_indices_from(covariance)] += settings.noise / sites
     # The mean that fits best under this covariance, which is generalised least squares.
-    factor = cho_factor(covariance, lower=True)
-    ones = cho_solve(factor, np.ones(len(x)))
+    factor = cho_factor(covariance + np.diag(noise), lower=True)
+    ones = cho_solve(factor, np.ones(len(noise)))
     bias = ones @ target / ones.sum()
-    weights = cho_solve(factor, target - bias)
-    if beside is not None:
-        weights = weights * beside.closeness
-    radial = settings.radial * weights
-    linear = per_feature * (whole.T @ weights)
-    return _stored(Expansion(preprocessing, window, centres, radial, linear, bias))
+    return cho_solve(factor, target - bias), bias
+
+
+def _known_beside(
+    alike: Float[np.ndarray, "spectrum spectrum"], beside: Beside | None
+) -> tuple[Float[np.ndarray, "spectrum spectrum"], Float[np.ndarray, "spectrum 1"]]:
+    """A kernel of spectra and what they are of, and its factor towards what is asked about."""
+    if beside is None:
+        return alike, np.ones((len(alike), 1))
+    return alike * beside.between, beside.closeness
 
 
 def window_inputs(
     x: Float[np.ndarray, "spectrum feature"], settings: KernelSettings
 ) -> Float[np.ndarray, "spectrum point"]:
     """What the Gaussians of an expansion that is fitted to these spectra see of them."""
-    return _fit_inputs(x, settings)[1].inputs(x)
+    return _fit_inputs(x, settings, _EVENNESS)[1].inputs(x)
 
 
 def _fit_inputs(
-    x: Float[np.ndarray, "spectrum feature"], settings: KernelSettings
+    x: Float[np.ndarray, "spectrum feature"],
+    settings: KernelSettings,
+    evenness: float,
+    weight: Float[np.ndarray, " spectrum"] | None = None,
 ) -> tuple[Preprocessing, Window]:
     """Scales of the whole spectrum and of the window.
 
     The linear part sees every energy on one scale, so that what hardly varies is not blown up. The
-    Gaussians see each divided by the root of its standard deviation: halfway between one scale for
-    all and equal variances.
+    Gaussians see each divided by its standard deviation to the power `evenness`: 0 is one scale for
+    all, 1 equal variances.
     """
     fitted = fit_preprocessing(x, settings.normalise)
     spread = np.sqrt(np.mean(np.square(fitted.scale)))
@@ -246,11 +283,11 @@ def _fit_inputs(
     part = normalised_window(x, settings.normalise, first, stop - first)
     mean, deviation = part.mean(axis=0), part.std(axis=0)
     floor = 1e-3 * max(float(deviation.max()), 1e-12)
-    scale = np.sqrt(np.maximum(deviation, floor))
+    scale = np.maximum(deviation, floor) ** evenness
     inputs = (part - mean) / scale
-    # Half the mean squared distance between two spectra is their variance, and the median of such
-    # sums of many squares is near the mean.
-    typical = 2 * float(np.square(inputs).sum(axis=1).mean())
+    inputs -= np.average(inputs, axis=0, weights=weight)
+    # Half the mean squared distance between two spectra is their variance.
+    typical = 2 * float(np.average(np.square(inputs).sum(axis=1), weights=weight))
     return preprocessing, Window(
         settings.normalise, first, mean, scale * np.sqrt(settings.width * max(typical, 1e-12))
     )

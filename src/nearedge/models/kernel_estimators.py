@@ -77,7 +77,7 @@ class KernelSpectrumClassifier(ClassifierMixin, _KernelEstimator):
         settings = KernelSettings(self.window, self.width, self.radial, normalise=self.normalise)
         self.model_: KernelClassifier = fit_kernel_classifier(
             X[kept],
-            np.eye(len(self.classes_))[codes[kept]],
+            codes[kept],
             self.classes_,
             settings,
             None if weight is None else weight[kept],

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # More make the model large; of larger libraries every so many sites are kept.
 _MOST_SITES = 4000
+# How far atoms are told where the largest gap between distances decides what a neighbour is.
+_WITHOUT_CUTOFF_A = 3.5
 
 
 def sites_attachment(
@@ -41,7 +43,7 @@ def sites_attachment(
     -------
     Attachment
         Spectra in half precision; environments, names and the atoms within the label scheme's
-        cutoff, nearest first.
+        largest cutoff, or 3.5 Å where it has none, nearest first.
     """
     scheme = LabelScheme.from_dict(library.attrs["label_scheme"])
     every = -(-library.sizes["site"] // _MOST_SITES)
@@ -50,7 +52,8 @@ def sites_attachment(
     sampled = resample(library["energy"].values.astype(float), intensity, grid)
     structure = codes(library, "structure_id")[rows]
     atom = library["atom_index"].values[rows].astype(int)
-    around = _around(structures, structure, atom, scheme.cutoff_A)
+    farthest_A = max((scheme.cutoffs_A or {"": _WITHOUT_CUTOFF_A}).values())
+    around = _around(structures, structure, atom, farthest_A)
     elements = sorted({z for found in around for z, _ in found})
     numbers = {
         "intensity": unit_mean(sampled).astype(np.float16),

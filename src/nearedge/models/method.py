@@ -5,17 +5,18 @@ docs/accuracy.md says how it was chosen.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 
 from nearedge.mixtures import Mixtures, Sites, class_fractions, regressor_mixtures, varied_mixtures
 from nearedge.models.augmentation import Augmentation
-from nearedge.models.expansion import Expansion, KernelClassifier, KernelRegressor
+from nearedge.models.expansion import KernelClassifier, KernelRegressor
 from nearedge.models.kernel import KernelSettings, fit_kernel_classifier, fit_kernel_regression
 from nearedge.models.pretraining import Pretraining
-from nearedge.models.sharing import Sharing, of
+from nearedge.models.sharing import Sharing, absorbers_and_edges, of
 from nearedge.spectra import EnergyGrid
 
 
@@ -28,16 +29,16 @@ class Method:
     grid
         Energies at which spectra are sampled.
     near_edge_eV
-        Range of energies that the Gaussians of all three models look at.
+        Range of energies that the classifier looks at.
     classifier
         Of the kernel for the environment of a single site.
     mixed
-        Of the kernel for what is read from mixtures: the coordination number, and the fractions of
-        the environments.
-    mixtures, varied
-        How many mixtures these two are trained on, beside the single sites: so many drawn from the
-        library as it is, and so many in proportions of any kind, without which unusual samples
-        would be read as usual ones. Each is of one trajectory, as a sample is of one material.
+        Of the kernel for what is read from mixtures, on all energies: the coordination number, and
+        the fractions of the environments.
+    mixtures, varied, across
+        How many mixtures these two are trained on, beside the single sites: so many of one
+        trajectory each, drawn as they come; so many in proportions of any kind, without which
+        unusual samples would be read as usual ones; and so many drawn over all trajectories.
     sizes
         Least and greatest number of sites in a mixture.
     augmentation
@@ -52,8 +53,9 @@ class Method:
     near_edge_eV: tuple[float, float]
     classifier: KernelSettings
     mixed: KernelSettings
-    mixtures: int = 600
-    varied: int = 300
+    mixtures: int = 500
+    varied: int = 250
+    across: int = 250
     sizes: tuple[int, int] = (2, 70)
     augmentation: Augmentation | None = None
     pretraining: Pretraining | None = None
@@ -97,8 +99,8 @@ class Method:
 DEFAULT = Method(
     grid=EnergyGrid(-5.0, 25.0, 151),
     near_edge_eV=(-5.0, 8.0),
-    classifier=KernelSettings(width=4.0, radial=300.0),
-    mixed=KernelSettings(width=4.0, radial=3.0, linear=1.0, noise=0.3),
+    classifier=KernelSettings(width=2.0, radial=300.0),
+    mixed=KernelSettings(width=1.0, radial=0.3, linear=1.0, noise=0.9),
     augmentation=Augmentation(share=0.5, broadening_eV=1.0, noise=0.03),
 )
 """What nearedge does unless told otherwise."""
@@ -125,18 +127,19 @@ def fit_classifier(
     held, codes = np.unique(sites.environment[index], return_inverse=True)
     return fit_kernel_classifier(
         sites.intensity[index].astype(np.float64),
-        np.eye(len(held))[codes],
+        codes,
         np.array(sites.labels)[held],
         method.near_edge(method.classifier),
     )
 
 
-def fit_regressor(
+def fit_samples(
     method: Method, sites: Sites, index: Int[np.ndarray, " site"], seed: int, effort: float = 1.0
-) -> KernelRegressor:
-    """Fit the regressor of a method to single sites and mixtures of them.
+) -> tuple[KernelRegressor, KernelClassifier]:
+    """Fit what reads samples: their coordination number, and their fractions of environments.
 
-    It learns how many sites a spectrum averages, too, for the width of its intervals.
+    Both learn from single sites and mixtures of them, and look at the same Gaussians. The first
+    learns how many sites a spectrum averages, too, for the width of its intervals.
 
     Parameters
     ----------
@@ -147,87 +150,87 @@ def fit_regressor(
     effort
         Share of the mixtures; less than 1 for a quick look.
     """
-    method, joined, index, weight = _together(method, sites, index)
-    mixtures = _samples(method, joined, index, seed, effort)
-    sites_in_log = np.log((mixtures.members >= 0).sum(axis=1))
-    target = np.stack([mixtures.target, sites_in_log], axis=1)
-    return KernelRegressor(_fit_mixed(method, sites, joined, mixtures, target, weight))
-
-
-def fit_composition(
-    method: Method, sites: Sites, index: Int[np.ndarray, " site"], seed: int, effort: float = 1.0
-) -> KernelClassifier:
-    """Fit what reads the fractions of environments; arguments as `fit_regressor`."""
-    method, joined, index, weight = _together(method, sites, index)
-    mixtures = _samples(method, joined, index, seed, effort)
-    fractions = class_fractions(mixtures, joined.environment, len(joined.labels))
-    labels = np.array(joined.labels)
-    held = fractions.any(axis=0)
+    own = sites
+    sites, index, weight, source = _together(method, own, index)
+    mixtures, usual = _samples(method, sites, index, source, seed, effort)
+    averaged = (mixtures.members >= 0).sum(axis=1)
+    fractions = class_fractions(mixtures, sites.environment, len(sites.labels))
+    labels = np.array(sites.labels)
+    held = np.flatnonzero(fractions.any(axis=0) & np.isin(labels, own.labels))
+    target = np.column_stack([mixtures.target, np.log(averaged), fractions[:, held]])
+    # Members of a mixture are of one source, and have one weight.
+    member = mixtures.members[:, 0]
+    counted = averaged * weight[member]
+    beside = None
     if method.sharing is not None:
-        held &= np.isin(labels, sites.labels)
-    expansion = _fit_mixed(method, sites, joined, mixtures, fractions[:, held], weight)
-    return KernelClassifier(expansion, labels[held], link="simplex")
+        settings = method.near_edge(method.classifier)
+        beside = method.sharing.beside(sites, settings, of(own), member)
+    fitted = fit_kernel_regression(mixtures.intensity, target, counted, method.mixed, usual, beside)
+    number, log_sites, *shares = range(target.shape[1])
+    again = target.shape[1]
+    regressor = KernelRegressor(fitted.only([number, log_sites, again + number]))
+    composition = fitted.only([*shares, *(again + share for share in shares)])
+    return regressor, KernelClassifier(composition, labels[held], link="simplex")
 
 
 def _together(
     method: Method, sites: Sites, index: Int[np.ndarray, " site"]
-) -> tuple[Method, Sites, Int[np.ndarray, " trained"], Float[np.ndarray, " known"]]:
-    """What is trained on: these sites alone, or with those of another engine or other libraries."""
+) -> tuple[
+    Sites,
+    Int[np.ndarray, " trained"],
+    Float[np.ndarray, " known"],
+    Shaped[np.ndarray, " known"],
+]:
+    """What is trained on: these sites alone, or with those of another engine or other libraries.
+
+    Also the weight of each site, and its source: spectra of two sources make no sample.
+    """
     if method.sharing is not None:
         joined = method.sharing.join(sites, index)
-        return method, joined, np.arange(len(joined.group)), np.ones(len(joined.group))
+        every = np.ones(len(joined.group))
+        return joined, np.arange(len(every)), every, absorbers_and_edges(joined)
     if method.pretraining is None:
-        return method, sites, index, np.ones(len(sites.group))
-    joined = method.pretraining.join(method.grid, sites, index)
-    low, high = (joined.alignment.on_new(at_eV) for at_eV in method.near_edge_eV)
-    moved = replace(method, near_edge_eV=(low, high))
-    return moved, joined.sites, np.arange(len(joined.weight)), joined.weight
-
-
-def _fit_mixed(
-    method: Method,
-    sites: Sites,
-    joined: Sites,
-    mixtures: Mixtures,
-    target: Float[np.ndarray, "n output"],
-    weight: Float[np.ndarray, " site"],
-) -> Expansion:
-    # Members of a mixture are of one trajectory, so of one engine and absorber, and of one weight.
-    member = mixtures.members[:, 0]
-    averaged = (mixtures.members >= 0).sum(axis=1) * weight[member]
-    settings = method.near_edge(method.mixed)
-    if method.sharing is None:
-        return fit_kernel_regression(mixtures.intensity, target, averaged, settings)
-    return method.sharing.regression(
-        joined,
-        (mixtures.intensity, target, averaged, member),
-        (method.near_edge(method.classifier), settings),
-        of(sites),
-    )
+        every = np.ones(len(sites.group))
+        return sites, index, every, every
+    together = method.pretraining.join(method.grid, sites, index)
+    # Sites of one engine have one weight.
+    return together.sites, np.arange(len(together.weight)), together.weight, together.weight
 
 
 def _samples(
-    method: Method, sites: Sites, index: Int[np.ndarray, " site"], seed: int, effort: float
-) -> Mixtures:
-    """Single sites, as mixtures of one, and mixtures within each trajectory."""
+    method: Method,
+    sites: Sites,
+    index: Int[np.ndarray, " site"],
+    source: Shaped[np.ndarray, " known"],
+    seed: int,
+    effort: float,
+) -> tuple[Mixtures, Bool[np.ndarray, " mixture"]]:
+    """Single sites, as mixtures of one, and mixtures; and which are of usual composition."""
     trajectory = sites.keys["trajectories"][index]
-    pools = [index[trajectory == own] for own in np.unique(trajectory)]
-    usual, varied = (
-        max(1, round(count * effort / len(pools))) for count in (method.mixtures, method.varied)
-    )
     spectra, numbers = sites.intensity, sites.coordination
-    parts = []
-    for number, pool in enumerate(pools):
-        own = seed * 1000 + number
-        parts.append(regressor_mixtures(spectra, numbers, usual, own, method.sizes, pool))
-        parts.append(varied_mixtures(spectra, sites.environment, varied, own, method.sizes, pool))
     alone = np.full((len(index), method.sizes[1]), -1)
     alone[:, 0] = index
-    members = np.concatenate([alone, *(part.members for part in parts)])
-    weights = np.concatenate([(alone >= 0).astype(float), *(part.weights for part in parts)])
-    return Mixtures(
-        np.concatenate([spectra[index], *(part.intensity for part in parts)]).astype(float),
-        (np.where(members < 0, 0.0, numbers[members]) * weights).sum(axis=1),
-        members,
-        weights,
+    shown = spectra[index].astype(np.float64)
+    parts = [Mixtures(shown, numbers[index], alone, (alone >= 0).astype(float))]
+    usual = [np.zeros(len(index), bool)]
+    every = np.unique(trajectory).size
+
+    def add(draw: Callable[..., Mixtures], labels: np.ndarray, count: int, pools: list) -> None:
+        for number, pool in enumerate(pools):
+            trajectories = np.unique(sites.keys["trajectories"][pool]).size
+            own = max(1, round(count * effort * trajectories / every))
+            seeded = seed * 1000 + number
+            parts.append(draw(spectra, labels, own, seeded, method.sizes, pool))
+            usual.append(np.full(own, draw is regressor_mixtures))
+
+    pools = [index[trajectory == own] for own in np.unique(trajectory)]
+    sources = [index[source[index] == own] for own in np.unique(source[index])]
+    add(regressor_mixtures, numbers, method.mixtures, pools)
+    add(varied_mixtures, sites.environment, method.varied, pools)
+    add(regressor_mixtures, numbers, method.across, sources)
+    members, weights, intensity = (
+        np.concatenate([getattr(part, name) for part in parts])
+        for name in ("members", "weights", "intensity")
     )
+    target = (np.where(members < 0, 0.0, numbers[members]) * weights).sum(axis=1)
+    return Mixtures(intensity, target, members, weights), np.concatenate(usual)

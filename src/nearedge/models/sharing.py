@@ -7,19 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 
 import numpy as np
-from jaxtyping import Bool, Int, Shaped
+from jaxtyping import Int, Shaped
 
 from nearedge.library.schema import CATEGORIES
 from nearedge.mixtures import Sites
 from nearedge.models.embedding import UNKNOWN, Embedding, learn_embedding, with_dropped
-from nearedge.models.expansion import Expansion, KernelClassifier
+from nearedge.models.expansion import KernelClassifier
 from nearedge.models.kernel import (
     Beside,
     KernelSettings,
     fit_kernel_classifier,
-    fit_kernel_regression,
     window_inputs,
 )
 
@@ -128,57 +128,49 @@ class Sharing:
         held, codes = np.unique(joined.environment, return_inverse=True)
         fitted = fit_kernel_classifier(
             joined.intensity.astype(np.float64),
-            np.eye(len(held))[codes],
+            codes,
             np.array(joined.labels)[held],
             settings,
-            beside=self._beside(joined, settings, self._told(joined), asked or of(sites)),
+            beside=self.beside(joined, settings, asked or of(sites), np.arange(len(codes))),
         )
         own = np.isin(fitted.classes, sites.labels)
+        # An output is for one class and against another, and both must be the library's.
+        pairs = [all(own[list(pair)]) for pair in combinations(range(len(own)), 2)]
         return replace(
-            fitted, expansion=_outputs(fitted.expansion, own), classes=fitted.classes[own]
+            fitted,
+            expansion=fitted.expansion.only(np.flatnonzero(pairs).tolist()),
+            classes=fitted.classes[own],
         )
 
-    def regression(
+    def beside(
         self,
         joined: Sites,
-        mixtures: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray],
-        settings: tuple[KernelSettings, KernelSettings],
+        settings: KernelSettings,
         asked: Mapping[str, str],
-    ) -> Expansion:
-        """Fit a regression to mixtures of joined sites.
+        rows: Int[np.ndarray, " row"],
+    ) -> Beside | None:
+        """What some sites are of, and what will be asked about; None if nothing tells them apart.
 
         Parameters
         ----------
         joined
             From `join`.
-        mixtures
-            Intensities, targets, numbers of averaged sites, and a member of each mixture, whose
-            categories are the mixture's.
         settings
-            Of the classifier, for the vectors, and of the regression.
+            Of the classifier's Gaussians, for the vectors.
         asked
             Names of what will be asked about.
+        rows
+            Of `joined`: the sites, or a member of each mixture, whose categories are the mixture's.
         """
-        intensity, target, averaged, member = mixtures
-        told = {kind: names[member] for kind, names in self._told(joined).items()}
-        beside = self._beside(joined, settings[0], told, asked)
-        return fit_kernel_regression(intensity, target, averaged, settings[1], beside)
-
-    def _told(self, sites: Sites) -> dict[str, Shaped[np.ndarray, " site"]]:
-        return {kind: sites.names[kind] for kind in self.kinds}
-
-    def _beside(
-        self,
-        joined: Sites,
-        settings: KernelSettings,
-        categories: Mapping[str, Shaped[np.ndarray, " row"]],
-        asked: Mapping[str, str],
-    ) -> Beside | None:
         embedding = self.embedding(joined, settings) if self.kinds else Embedding({}, {})
         if not embedding.names:
             return None
+        told = {kind: names[rows] for kind, names in self._told(joined).items()}
         one = {kind: np.array([asked.get(kind, UNKNOWN)]) for kind in self.kinds}
-        return Beside(embedding.of(categories), embedding.of(one)[0])
+        return Beside(embedding.of(told), embedding.of(one)[0])
+
+    def _told(self, sites: Sites) -> dict[str, Shaped[np.ndarray, " site"]]:
+        return {kind: sites.names[kind] for kind in self.kinds}
 
 
 def of(sites: Sites) -> dict[str, str]:
@@ -186,10 +178,6 @@ def of(sites: Sites) -> dict[str, str]:
     return {kind: str(sites.names[kind][0]) for kind in TOLD}
 
 
-def _outputs(expansion: Expansion, kept: Bool[np.ndarray, " output"]) -> Expansion:
-    return replace(
-        expansion,
-        radial=expansion.radial[:, kept],
-        linear=expansion.linear[:, kept],
-        bias=expansion.bias[kept],
-    )
+def absorbers_and_edges(sites: Sites) -> Shaped[np.ndarray, " site"]:
+    """One name for the absorber and the edge of every site."""
+    return np.array([" ".join(pair) for pair in zip(*(sites.names[k] for k in TOLD), strict=True)])

@@ -19,6 +19,7 @@ from safetensors.numpy import save as save_tensors
 
 from nearedge.errors import NearedgeError, UsageError
 from nearedge.models._saving import described, restored, tensors_of
+from nearedge.models.expansion import KernelClassifier, KernelRegressor
 from nearedge.models.kinds import Classifier, Regressor
 
 #: Version of the format that is written. Version 1, which knows networks only, is read, too.
@@ -28,6 +29,8 @@ _KINDS = {"classifier": Classifier, "regressor": Regressor, "composition": Class
 # Models of earlier versions lack these, and read as well.
 _OPTIONAL = {"composition"}
 _CALIBRATION, _SITES, _TRAINING = "calibration", "sites", "training"
+# What reads samples looks at one set of known spectra, which is kept once.
+_SHARED = ("regressor.centres", "composition.centres")
 _EMBEDDING = "embedding"
 
 
@@ -141,6 +144,8 @@ def save_model(
     tensors: dict[str, np.ndarray] = {}
     for kind, model in models.items():
         tensors |= {f"{kind}.{name}": value for name, value in tensors_of(model).items()}
+    if _around_the_same(models):
+        del tensors[_SHARED[1]]
     attached: dict[str, Any] = {}
     parts = (
         (_CALIBRATION, calibration),
@@ -176,6 +181,16 @@ def save_model(
         _write_whole(Path(folder), contents)
     except OSError as error:
         raise NearedgeError(f"cannot write the model {folder}: {error.strerror or error}") from None
+
+
+def _around_the_same(models: Mapping[str, Classifier | Regressor]) -> bool:
+    """Whether the regressor and the reader of fractions share their centres."""
+    regressor, composition = models["regressor"], models.get("composition")
+    return (
+        isinstance(regressor, KernelRegressor)
+        and isinstance(composition, KernelClassifier)
+        and regressor.expansion.centres is composition.expansion.centres
+    )
 
 
 def _models(estimators: Mapping[str, Any]) -> dict[str, Classifier | Regressor]:
@@ -245,7 +260,9 @@ def load_model(folder: str | os.PathLike[str]) -> Model:
         )
     try:
         tensors = load_tensors(numbers)
-        parts = {
+        if _SHARED[0] in tensors:
+            tensors.setdefault(_SHARED[1], tensors[_SHARED[0]])
+        parts: dict[str, Any] = {
             kind: restored(kind, description[kind], tensors)
             for kind in _KINDS
             if kind in description or kind not in _OPTIONAL

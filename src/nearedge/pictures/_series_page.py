@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from nearedge.models import Model
@@ -13,6 +15,10 @@ from nearedge.studies.style import INK, environment_colours
 
 _BLUE = "#0072b2"
 _GAP_px = 85
+_STRIP_px = 56
+# A strip takes this share of its room; further axes count from here.
+_STRIP_SHARE = 0.84
+_STRIP_AXES = 50
 
 
 def series_page(trend: Trend, model: Model) -> str:
@@ -31,7 +37,8 @@ def _figure(trend: Trend, model: Model):
         parts["Coordination number at every place (empty: no answer)"] = (_map, 480)
     parts[f"{edge} spectra"] = (_heat, 300)
     parts["Coordination number" + _interval(trend)] = (_number, 220)
-    parts[_shares_title(trend)] = (_shares, 260)
+    strips_px = _STRIP_px * len(model.classifier.classes)
+    parts[_shares_title(trend)] = (_shares, strips_px if _banded(trend) else 260)
     if np.isfinite(trend.voltage_V).any():
         parts["Voltage of the cell"] = (_voltage, 140)
     heights = [height for _, height in parts.values()]
@@ -43,6 +50,7 @@ def _figure(trend: Trend, model: Model):
         vertical_spacing=_GAP_px / plot_px,
         subplot_titles=list(parts),
     )
+    figure.update_annotations(x=0, xanchor="left", font_size=13)
     last = len(parts)
     first = 2 if place is not None else 1
     for row, (draw, _) in enumerate(parts.values(), start=1):
@@ -56,7 +64,6 @@ def _figure(trend: Trend, model: Model):
                 col=1,
             )
     figure.update_xaxes(title_text=trend.axis, row=last, col=1)
-    figure.update_annotations(x=0, xanchor="left", font_size=13)
     figure.update_layout(
         template="simple_white",
         height=plot_px + 110,
@@ -110,7 +117,8 @@ def _heat(figure, row: int, trend: Trend, model: Model) -> None:
 def _number(figure, row: int, trend: Trend, model: Model) -> None:
     import plotly.graph_objects as go
 
-    _band(figure, row, trend.along, trend.low, trend.high, _BLUE)
+    axes = {"xaxis": f"x{row}", "yaxis": f"y{row}"}
+    _band(figure, axes, trend.along, trend.low, trend.high, _BLUE)
     figure.add_trace(
         go.Scatter(
             x=trend.along,
@@ -126,20 +134,52 @@ def _number(figure, row: int, trend: Trend, model: Model) -> None:
 
 
 def _shares(figure, row: int, trend: Trend, model: Model) -> None:
+    """Shares in one frame, or one strip for each where bands would hide one another."""
     import plotly.graph_objects as go
 
     labels = tuple(str(label) for label in model.classifier.classes)
-    for column, (label, colour) in enumerate(environment_colours(labels).items()):
+    hues = environment_colours(labels)
+    strips = _strips(figure, row, hues) if _banded(trend) else dict.fromkeys(labels, f"y{row}")
+    for column, (label, colour) in enumerate(hues.items()):
+        axes = {"xaxis": f"x{row}", "yaxis": strips[label]}
         low, high = trend.shares_low[:, column], trend.shares_high[:, column]
-        _band(figure, row, trend.along, low, high, colour, opacity=0.07)
-        line = {"color": colour, "width": 2}
+        _band(figure, axes, trend.along, low, high, colour)
         figure.add_trace(
-            go.Scatter(x=trend.along, y=trend.shares[:, column], line=line, name=label),
-            row=row,
-            col=1,
+            go.Scatter(
+                x=trend.along,
+                y=trend.shares[:, column],
+                line={"color": colour, "width": 2},
+                name=label,
+                showlegend=not _banded(trend),
+                **axes,
+            )
         )
     name = "Fraction" if trend.kind == "composition" else "Probability"
-    figure.update_yaxes(title_text=name, range=[0, 1], row=row, col=1)
+    if not _banded(trend):
+        figure.update_yaxes(title_text=name, range=[0, 1], row=row, col=1)
+
+
+def _strips(figure, row: int, hues: Mapping[str, str]) -> dict[str, str]:
+    """Part a row of the figure into one axis for each label, the first on top."""
+    low, high = _domain(figure, row)
+    tall = (high - low) / len(hues)
+    names = {}
+    for place, (label, colour) in enumerate(hues.items()):
+        # The lowest keeps the axis of the row, below which the other axis is drawn.
+        number = row if place == len(hues) - 1 else _STRIP_AXES + place
+        top = high - place * tall
+        figure.layout[f"yaxis{number}"] = {
+            "domain": [top - _STRIP_SHARE * tall, top],
+            "range": [0, 1],
+            "tickvals": [0, 0.5],
+            "anchor": f"x{row}",
+        }
+        figure.add_annotation(
+            text=label, x=1.01, xref="paper", y=0.5, yref=f"y{number} domain", showarrow=False,
+            xanchor="left", font={"color": colour},
+        )  # fmt: skip
+        names[label] = f"y{number}"
+    return names
 
 
 def _voltage(figure, row: int, trend: Trend, model: Model) -> None:
@@ -151,6 +191,10 @@ def _voltage(figure, row: int, trend: Trend, model: Model) -> None:
         col=1,
     )
     figure.update_yaxes(title_text="Voltage (V)", row=row, col=1)
+
+
+def _banded(trend: Trend) -> bool:
+    return bool(np.isfinite(trend.shares_low).any())
 
 
 def _interval(trend: Trend) -> str:
@@ -179,13 +223,7 @@ def _bar(title: str, figure, row: int) -> dict:
 
 
 def _band(
-    figure,
-    row: int,
-    x: np.ndarray,
-    low: np.ndarray,
-    high: np.ndarray,
-    colour: str,
-    opacity: float = 0.2,
+    figure, axes: dict[str, str], x: np.ndarray, low: np.ndarray, high: np.ndarray, colour: str
 ) -> None:
     import plotly.graph_objects as go
 
@@ -200,12 +238,11 @@ def _band(
                 x=np.concatenate([x[stretch], x[stretch][::-1]]),
                 y=np.concatenate([high[stretch], low[stretch][::-1]]),
                 fill="toself",
-                fillcolor=f"rgba({red},{green},{blue},{opacity})",
+                fillcolor=f"rgba({red},{green},{blue},0.2)",
                 line={"width": 0},
                 mode="lines",
                 hoverinfo="skip",
                 showlegend=False,
-            ),
-            row=row,
-            col=1,
+                **axes,
+            )
         )

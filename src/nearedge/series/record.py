@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float, Float32
 
 from nearedge.plain import plain
 from nearedge.predict import Prediction
@@ -49,3 +49,15 @@ def document(record: Record) -> dict[str, Any]:
     {'scan_number': 7}
     """
     return plain(record.prediction.to_dict() | {"header": record.header})
+
+
+def scaled(intensity: Float[np.ndarray, " grid"] | None) -> Float32[np.ndarray, " grid"] | None:
+    """Intensities divided by their mean, as a record holds them; None without a positive one.
+
+    Examples
+    --------
+    >>> scaled(np.array([1.0, 3.0])).tolist()
+    [0.5, 1.5]
+    """
+    mean = 0.0 if intensity is None else float(intensity.mean())
+    return None if intensity is None or mean <= 0 else (intensity / mean).astype(np.float32)

@@ -10,15 +10,13 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-import numpy as np
-
 from nearedge.compute import cores, local_executor
 from nearedge.data import DEFAULT_MODEL, model_folder
 from nearedge.errors import NearedgeError, UsageError
-from nearedge.models import Model, load_model, unit_mean
+from nearedge.models import Model, load_model
 from nearedge.predict import Prediction, predict
 from nearedge.series.reading import Fault, Piece, read_pieces
-from nearedge.series.record import Record
+from nearedge.series.record import Record, scaled
 from nearedge.series.results import Results
 from nearedge.series.shifts import Shifts
 from nearedge.series.sources import stamp
@@ -282,7 +280,7 @@ def predict_step(
                 answer = Prediction(one.source, one.scan, "error", message=one.message)
             else:
                 answer = next(answers)
-            row = _scaled(answer.intensity)
+            row = scaled(answer.intensity)
             records.append(Record(answer, dict(one.header), index, piece.count, changed, row))
     return records
 
@@ -306,9 +304,3 @@ def _predict(
         [spectrum] = spectra
         where = f"{spectrum.source}, spectrum {spectrum.scan}"
         return [Prediction(spectrum.source, spectrum.scan, "error", message=f"{where}: {message}")]
-
-
-def _scaled(intensity: np.ndarray | None) -> np.ndarray | None:
-    if intensity is None or intensity.mean() <= 0:
-        return None
-    return unit_mean(intensity[None])[0].astype(np.float32)

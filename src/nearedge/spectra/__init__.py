@@ -7,7 +7,12 @@ from nearedge.spectra.axis import Axis
 from nearedge.spectra.blocks import SpectrumBlock
 from nearedge.spectra.edges import is_near_edge, tabulated_edge_eV
 from nearedge.spectra.grid import PAPER_GRID, EnergyGrid, resample
-from nearedge.spectra.library_reference import alignment_reference
+from nearedge.spectra.library_reference import (
+    AROUND_EV,
+    alignment_reference,
+    mixtures_reference,
+    simulated_measurement,
+)
 from nearedge.spectra.matching import ShiftEstimate, known_shift, match
 from nearedge.spectra.normalise import broaden, normalise
 from nearedge.spectra.prepare import (
@@ -22,6 +27,7 @@ from nearedge.spectra.reference import Reference, load_reference
 from nearedge.spectra.spectrum import Spectrum
 
 __all__ = [
+    "AROUND_EV",
     "PAPER_GRID",
     "PREPARATION_STEPS",
     "Alignment",
@@ -42,9 +48,11 @@ __all__ = [
     "known_shift",
     "load_reference",
     "match",
+    "mixtures_reference",
     "normalise",
     "prepare",
     "read_spectra",
     "resample",
+    "simulated_measurement",
     "tabulated_edge_eV",
 ]

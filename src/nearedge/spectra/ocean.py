@@ -11,6 +11,7 @@ J. Vinson, J. J. Rehr, J. J. Kas, E. L. Shirley, Phys. Rev. B 83, 115106 (2011).
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
@@ -24,6 +25,9 @@ _HARTREE_EV = 27.211386
 _OLD_COLUMNS, _NEW_COLUMNS = 8, 5
 # Where an old row holds iterations, prefactor and number of points.
 _CONSTANTS = (4, 6, 7)
+# OCEAN names its files by absorber, site, core level and photon: absspct_Fe.0001_1s_01.
+_FILE_NAME = re.compile(r"absspct_([A-Z][a-z]?)_?\.\d+_(\d[spdf])_\d+")
+_EDGES = {"1s": "K", "2s": "L1"}
 _HEADER_NUMBER = re.compile(r"(iter|gam|kpref)=\s*([-+.\dEe]+)")
 
 
@@ -45,7 +49,8 @@ def looks_like(source: SourceFile) -> bool:
 def parse(source: SourceFile, columns: str | None = None, mode: Mode = "auto") -> list[Spectrum]:
     """Read the spectrum; polarisations side by side are averaged into one.
 
-    The metadata hold ``polarisations``, and of the first one ``iterations``, ``prefactor`` and
+    Where the file still has the name that OCEAN gave it, that tells the element and the edge. The
+    metadata hold ``polarisations``, and of the first one ``iterations``, ``prefactor`` and
     ``broadening_eV`` (half width at half maximum at the edge).
 
     Parameters
@@ -87,6 +92,7 @@ def parse(source: SourceFile, columns: str | None = None, mode: Mode = "auto") -
     )
     with np.errstate(over="ignore"):
         intensity = blocks[:, :, 1].mean(axis=1)
+    named = _FILE_NAME.fullmatch(Path(source.name).name)
     return [
         Spectrum(
             values[:, 0],
@@ -98,6 +104,8 @@ def parse(source: SourceFile, columns: str | None = None, mode: Mode = "auto") -
             metadata={"polarisations": polarisations, **constants},
             kind="computed",
             raw=False,
+            element=None if named is None else named[1],
+            edge=None if named is None else _EDGES.get(named[2]),
             notes=notes,
         )
     ]

@@ -158,8 +158,12 @@ def assess_library(
     seed: int = 0,
     executor: Executor | None = None,
     progress: Callable[[str, int, int], None] | None = None,
+    observe: Callable[[tuple[np.ndarray, np.ndarray], FoldModels], None] | None = None,
 ) -> Assessment:
-    """Do what `assess` does for a library that is open already and one method."""
+    """Do what `assess` does for a library that is open already and one method.
+
+    `observe` is called with the rows of each fold, trained on and left out, and its models.
+    """
     sites = load_sites(library, method.grid, group_by)
     if method.pretraining is not None:
         sites = method.pretraining.widen(sites)
@@ -196,6 +200,8 @@ def assess_library(
         baselines = {**classical[2 * fold + 1], "paper": paper}
         regressors.append(ask_regressor(models.regressor, split, baselines))
         fractions.append(_fraction_errors(models.composition, split))
+        if observe is not None:
+            observe((split.train, split.test), models)
 
     known = answer_out_of_fold(
         method, sites, seed, folds=splits, observe=ask_models, progress=progress

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int, Shaped
 
 from nearedge.mixtures import Examples, Sites, examples_of_parts
 from nearedge.models.kinds import Classifier, Regressor
-from nearedge.models.method import Method, fit_classifier, fit_regressor
+from nearedge.models.method import Method, fit_classifier, fit_samples
 from nearedge.studies.classical import Question, held_out_classifier, held_out_regressor
 from nearedge.studies.paper import COUNTS
 from nearedge.studies.scores import accuracy, macro_f1, regression_scores
@@ -156,7 +156,7 @@ def regressor_answers(
     Arguments as `classifier_answers`; `baselines` are numbers for the mixtures of
     ``split.examples("regressor")``.
     """
-    regressor = fit_regressor(method, split.sites, split.train, split.seed, split.effort)
+    regressor, _ = fit_samples(method, split.sites, split.train, split.seed, split.effort)
     return ask_regressor(regressor, split, baselines)
 
 

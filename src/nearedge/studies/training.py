@@ -18,13 +18,21 @@ from nearedge.mixtures import load_sites
 from nearedge.models import save_model
 from nearedge.models.bands import class_bands
 from nearedge.models.known_sites import sites_attachment
-from nearedge.models.method import fit_classifier, fit_composition, fit_regressor
+from nearedge.models.method import fit_classifier, fit_samples
 from nearedge.models.pretraining import WORTHS, pretraining_of
 from nearedge.models.sharing import TOLD
 from nearedge.spectra import alignment_reference
 from nearedge.studies.assessment import assess_library, method_for
+from nearedge.studies.reach import ask_left_out, fit_reach
 from nearedge.studies.together import companions_in_words, model_names, sharing_with
-from nearedge.uncertainty import DEFAULT_COVERAGE, NOVELTY_LEVEL, calibrate, to_attachment
+from nearedge.uncertainty import (
+    DEFAULT_COVERAGE,
+    NOVELTY_LEVEL,
+    FoldModels,
+    calibrate,
+    fit_statements,
+    to_attachment,
+)
 
 if TYPE_CHECKING:
     import xarray
@@ -77,15 +85,41 @@ def train_model(
     method = method_for(library, window_eV, pretrained)
     if companions:
         method = sharing_with(method, companions, seed, categories)
-    assessment = assess_library(library, method, seed=seed, executor=executor, progress=progress)
+    folds: list[tuple[tuple[np.ndarray, np.ndarray], FoldModels]] = []
+    assessment = assess_library(
+        library,
+        method,
+        seed=seed,
+        executor=executor,
+        progress=progress,
+        observe=lambda rows, models: folds.append((rows, models)),
+    )
     sites = load_sites(library, method.grid)
     if method.pretraining is not None:
         sites = method.pretraining.widen(sites)
     everything = np.arange(len(sites.group))
     classifier = fit_classifier(method, sites, everything)
-    regressor = fit_regressor(method, sites, everything, seed)
-    composition = fit_composition(method, sites, everything, seed)
+    regressor, composition = fit_samples(method, sites, everything, seed)
     calibration = calibrate(method, sites, assessment.known, classifier, seed)
+    spectra = library["energy"].values.astype(float), library["intensity"].values.astype(float)
+    zeros = _zeros(library)
+    reference = alignment_reference(*spectra, zeros, seed)
+    reference["reach"] = fit_reach(
+        [
+            ask_left_out(
+                method,
+                sites,
+                spectra,
+                zeros,
+                rows,
+                models.regressor,
+                fit_statements(assessment.known.without_fold(fold)).intervals,
+                reference["scatter_eV"] or 0.0,
+                seed + fold,
+            )
+            for fold, (rows, models) in enumerate(folds)
+        ]
+    )
     summary = library_info(library_path)
     info = {
         "absorber": library["absorber"].attrs["labels"][0],
@@ -112,13 +146,7 @@ def train_model(
             # Of what the regressor learns, which a scheme may have replaced.
             "mean_coordination": float(sites.coordination.mean()),
         },
-        "reference": alignment_reference(
-            library["energy"].values.astype(float),
-            library["intensity"].values.astype(float),
-            library["environment"].values.astype(int),
-            _zeros(library),
-            seed,
-        ),
+        "reference": reference,
         "bands": class_bands(sites.intensity, sites.environment, sites.labels),
         "trained_broadening_eV": method.augmentation.broadening_eV if method.augmentation else 0,
         "held_out": assessment.figures,
@@ -248,6 +276,11 @@ for the engine, fitted on the sites above.
 """
 
 
+def _with_range(figures: dict[str, Any], name: str, of: str) -> str:
+    low, high = figures["ranges"][of]
+    return f"{figures[name]:.3f} ({low:.3f} to {high:.3f})"
+
+
 def _shared(info: dict[str, Any]) -> str:
     """What the model was trained on beside its own library; empty for one that was not."""
     if "shared_with" not in info:
@@ -290,13 +323,13 @@ Energies are relative to: {library["energy_zero"]}. The model looks at {grid["po
 ## What holds on unseen sites
 
 {held_out["folds"]}-fold cross-validation over whole groups (by {held_out["group_by"]}), seed
-{held_out["seed"]}:
+{held_out["seed"]}, with 95 % intervals by bootstrap over groups:
 
 | | nearedge | the paper's network |
 |---|---|---|
-| accuracy on single sites | {classifier["sites_test"]:.3f} | \
+| accuracy on single sites | {_with_range(classifier, "sites_test", "accuracy")} | \
 {classifier["baselines"]["paper"]:.3f} |
-| macro-F1 on single sites | {classifier["macro_f1"]:.3f} | |
+| macro-F1 on single sites | {_with_range(classifier, "macro_f1", "macro_f1")} | |
 | accuracy on mixtures of one class | {classifier["mixtures_test"]:.3f} | |
 | mean squared error of the average coordination number | {regressor["mse_test"]:.4f} | \
 {regressor["baselines"]["paper"]:.4f} |

@@ -137,11 +137,13 @@ def site_figures(trust: Trust, seed: int = 0) -> dict[str, Any]:
         },
     }
     answered = trust.calibrated.argmax(axis=1)
-    confusion = np.zeros((len(trust.classes), len(trust.classes)), int)
-    np.add.at(confusion, (trust.environment, answered), 1)
+    names, group = np.unique(trust.group, return_inverse=True)
+    by_group = np.zeros((len(names), len(trust.classes), len(trust.classes)), int)
+    np.add.at(by_group, (group, trust.environment, answered), 1)
+    ranges = {name: range_by_groups(*rows, seed) for name, rows in measured.items()}
     return {
         "coverage": float(covered.mean()),
-        "confusion": confusion.tolist(),
+        "confusion": by_group.sum(axis=0).tolist(),
         "by_group": [
             {
                 "group": int(one),
@@ -169,7 +171,7 @@ def site_figures(trust: Trust, seed: int = 0) -> dict[str, Any]:
             "raw": float(trust.raw.max(axis=1).mean()),
             "calibrated": float(trust.calibrated.max(axis=1).mean()),
         },
-        "ranges": {name: range_by_groups(*rows, seed) for name, rows in measured.items()},
+        "ranges": ranges | {"macro_f1": _macro_f1_range(by_group, seed)},
     }
 
 
@@ -234,6 +236,17 @@ def range_by_groups(
     draws = rng.integers(len(counts), size=(_RESAMPLES, len(counts)))
     means = sums[draws].sum(axis=1) / counts[draws].sum(axis=1)
     return [float(bound) for bound in np.quantile(means, [0.025, 0.975])]
+
+
+def _macro_f1_range(confusion: Int[np.ndarray, "group class class"], seed: int) -> list[float]:
+    """95 % bootstrap interval of the mean F1 score of the classes, as `range_by_groups`."""
+    rng = np.random.default_rng([seed, 17])
+    draws = rng.integers(len(confusion), size=(_RESAMPLES, len(confusion)))
+    hits = np.diagonal(confusion, axis1=1, axis2=2)
+    said = confusion.sum(axis=1) + confusion.sum(axis=2)
+    hits, said = hits[draws].sum(axis=1), said[draws].sum(axis=1)
+    scores = np.ma.masked_array(2 * hits / np.maximum(said, 1), said == 0).mean(axis=1)
+    return [float(bound) for bound in np.quantile(scores.filled(0.0), [0.025, 0.975])]
 
 
 def _log_loss(probabilities: np.ndarray, environment: np.ndarray) -> float:

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 #: Of sets and intervals, unless another one is asked for.
 DEFAULT_COVERAGE = 0.9
 CoverageKind = Literal["conformal", "empirical"]
-# A measured sample averages very many sites. Averages of few are not told apart from those of many
-# by their spectra, and would make the intervals of these too wide by half.
-_KIND_WEIGHTS = np.array([1.0, 0.25, 2.0])
+# A measured sample averages very many sites. Averages of few are not always told apart from those
+# of many by their spectra, and would make the intervals of these too wide.
+_KIND_WEIGHTS = np.array([1.0, 0.1, 4.0])
 
 
 @dataclass(frozen=True, eq=False)

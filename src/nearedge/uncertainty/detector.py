@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Float
 
 from nearedge.models.kinds import Classifier
 from nearedge.models.preprocessing import unit_mean
@@ -51,17 +51,17 @@ class Ellipsoid:
     def distance(self, x: Float[np.ndarray, "n feature"]) -> Float[np.ndarray, " n"]:
         """Mahalanobis distance over the root of the number of features: typically 1."""
         difference = x.astype(np.float64) - self.mean
-        along = difference.astype(np.float32) @ self.excess
+        along = difference @ self.excess
         squares = (difference**2).sum(axis=1) / self.rest**2 - (along**2).sum(axis=1)
         return np.sqrt(np.maximum(squares, 0.0) / x.shape[1])
 
     @cached_property
-    def excess(self) -> Float32[np.ndarray, "feature direction"]:
+    def excess(self) -> Float[np.ndarray, "feature direction"]:
         """Directions scaled so that the squares along them are what `rest` counts too much."""
         length = np.linalg.norm(self.directions, axis=0)
-        too_much = np.sqrt(np.maximum(self.rest**-2 - length**2, 0.0))
-        # A product in single precision takes half the time. What it is made of is small.
-        return (self.directions / length * too_much).astype(np.float32)
+        # Differences of large squares are left: in single precision they would depend on how many
+        # spectra are asked about at once.
+        return self.directions / length * np.sqrt(np.maximum(self.rest**-2 - length**2, 0.0))
 
 
 def fit_ellipsoid(x: Float[np.ndarray, "n feature"], ridge: float) -> Ellipsoid:
@@ -157,30 +157,36 @@ class Detector:
     ) -> None:
         """Fill in `shifted_distances`.
 
-        A window is divided by its own mean m and compared with r: x / m - r = (y + u) / m - r,
-        where u is the library's mean spectrum and y what the spectrum differs by from it, which is
-        small. Sums over windows are differences of running sums; only the product of y with the
-        directions is taken for every window.
+        A window w is divided by its own mean m and compared with r. Its squared distance is
+        |w / m - r|^2, as `Ellipsoid.distance` counts it; multiplied out, sums over windows are
+        differences of running sums or products with one matrix, and only the product of w with
+        the directions is taken for every window.
         """
         inner, margin = self.inner, shift_margin(self.grid)
-        width, usual = inner.mean.size, self.shape.mean
+        width = inner.mean.size
         unit = intensity / np.maximum(intensity.mean(axis=1, keepdims=True), _TINY)
-        y = unit - usual
-        y_short = y.astype(np.float32)
         totals = _running(unit), _running(unit**2)
+        alike = unit @ self._against(inner.mean)
+        usual = inner.mean @ inner.excess
+        along_usual = unit @ self._against(inner.excess @ usual)
+        own = inner.mean @ inner.mean / inner.rest**2 - usual @ usual
         for column, start in enumerate(range(2 * margin, -1, -1)):
-            window = slice(start, start + width)
             total, power = (sums[:, start + width] - sums[:, start] for sums in totals)
             usable = total > 0
             mean = np.where(usable, total, 1.0) / width
-            like = y[:, window] @ inner.mean + usual[window] @ inner.mean
-            squares = power / mean**2 - 2 * like / mean + inner.mean @ inner.mean
-            along = y_short[:, window] @ inner.excess
-            along += usual[window] @ inner.excess
-            along /= mean[:, None]
-            along -= inner.mean @ inner.excess
-            squares = squares / inner.rest**2 - np.einsum("nd,nd->n", along, along)
+            along = unit[:, start : start + width] @ inner.excess
+            squares = power / inner.rest**2 - np.einsum("nd,nd->n", along, along)
+            both = alike[:, column] / inner.rest**2 - along_usual[:, column]
+            squares = squares / mean**2 - 2 * both / mean + own
             away[usable, column] = np.sqrt(np.maximum(squares, 0.0) / width)[usable]
+
+    def _against(self, row: Float[np.ndarray, " inner"]) -> Float[np.ndarray, "energy shift"]:
+        """Matrix that gives the product of `row` with every window of a spectrum."""
+        starts = range(2 * shift_margin(self.grid), -1, -1)
+        matrix = np.zeros((self.grid.points, len(starts)))
+        for column, start in enumerate(starts):
+            matrix[start : start + row.size, column] = row
+        return matrix
 
 
 def _running(values: Float[np.ndarray, "n energy"]) -> Float[np.ndarray, "n edge"]:

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 
 from nearedge.mixtures import GroupBy, Mixtures, Sites, group_folds, regressor_mixtures
 from nearedge.mixtures import class_fractions as fractions_of
+from nearedge.models.expansion import read_samples
 from nearedge.models.kinds import Classifier, Regressor
 from nearedge.uncertainty.calibration import Calibration, fit_statements
 from nearedge.uncertainty.detector import fit_detector
@@ -184,12 +185,10 @@ def answer_out_of_fold(
 
 
 def _train(method: Method, sites: Sites, train: np.ndarray, seed: int) -> FoldModels:
-    from nearedge.models.method import fit_classifier, fit_composition, fit_regressor
+    from nearedge.models.method import fit_classifier, fit_samples
 
     return FoldModels(
-        fit_classifier(method, sites, train),
-        fit_regressor(method, sites, train, seed),
-        fit_composition(method, sites, train, seed),
+        fit_classifier(method, sites, train), *fit_samples(method, sites, train, seed)
     )
 
 
@@ -225,11 +224,11 @@ def _answers(
     seen = _seen_spectra(method, sites, train, seed + fold)
     detector = fit_detector(seen, classifier, method.grid)
     fractions = np.zeros((len(asked), len(sites.labels)))
-    predicted, spread = models.regressor.predict_with_spread(asked)
+    (predicted, spread), shares = read_samples(models.regressor, composition, asked)
     if spread is None:
         spread = fit_distance(sites.intensity[train]).of(asked)
     columns = [sites.labels.index(str(label)) for label in composition.classes]
-    fractions[:, columns] = composition.predict_proba(asked)
+    fractions[:, columns] = shares
     unit_answers = UnitAnswers(
         group=np.tile(labels["group"], 2),
         fold=np.full(len(asked), fold),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from nearedge.models.store import Model
 from nearedge.uncertainty.calibration import Calibration
@@ -57,12 +57,12 @@ class Reason:
 
 
 def explain(
-    intensity: Float[np.ndarray, " energy"],
-    scores: Float[np.ndarray, " component"],
+    intensity: Float[np.ndarray, "n energy"],
+    scores: Float[np.ndarray, "n component"],
     calibration: Calibration,
     model: Model,
-) -> Reason:
-    """Say why one novel spectrum is not of the library's kind.
+) -> list[Reason]:
+    """Say why each of some novel spectra is not of the library's kind.
 
     Corrections are tried in turn: a shift, then taking off the intensity below the edge. The first
     one after which the spectrum is no longer novel names the reason. Without one, the intensity
@@ -72,65 +72,91 @@ def explain(
     Parameters
     ----------
     intensity
-        One spectrum, with a positive mean.
+        Novel spectra with positive means.
     scores
-        Of it, by the calibration's detector.
+        Of them, by the calibration's detector.
     calibration, model
-        Which it is novel to.
+        Which they are novel to.
     """
-    shift = _shift(intensity, calibration, model)
-    if shift is not None:
-        words = f"shifted by about {-shift.amount:+.1f} eV against the library"
-        return Reason(words, shift)
-    background = _background(intensity, calibration, model)
-    if background is not None:
-        words = (
-            "intensity outside the pre-edge range: a background of about "
-            f"{background.amount:.0%} of the mean intensity"
-        )
-        return Reason(words, background)
+    reasons: dict[int, Reason] = {}
+    for find, words in ((_shifts, _shift_words), (_backgrounds, _background_words)):
+        left = np.array([row for row in range(len(intensity)) if row not in reasons], dtype=int)
+        found = find(intensity[left], calibration, model)
+        for row, correction in zip(left.tolist(), found, strict=True):
+            if correction is not None:
+                reasons[row] = Reason(words(correction), correction)
     below, usual = _below_edge(intensity, calibration)
-    if below > usual + _MUCH_BELOW_EDGE or below < -0.05:
-        return Reason(
-            f"intensity outside the pre-edge range: {below:.0%} of the mean intensity, where the "
-            f"library has {usual:.0%}"
-        )
     # Scores beyond all of the library's tie; what tells most about the cause is named.
-    shares = calibration.statements.novelty.shares(scores[None])[0]
-    if shares[COMPONENTS.index("smoothness")] <= shares.min():
-        return Reason("broader than anything in the library")
-    return Reason("no spectrum of the library is similar")
+    shares = calibration.statements.novelty.shares(scores)
+    smooth = shares[:, COMPONENTS.index("smoothness")] <= shares.min(axis=1)
+    for row in range(len(intensity)):
+        if row in reasons:
+            continue
+        if below[row] > usual + _MUCH_BELOW_EDGE or below[row] < -0.05:
+            reasons[row] = Reason(
+                f"intensity outside the pre-edge range: {below[row]:.0%} of the mean intensity, "
+                f"where the library has {usual:.0%}"
+            )
+        elif smooth[row]:
+            reasons[row] = Reason("broader than anything in the library")
+        else:
+            reasons[row] = Reason("no spectrum of the library is similar")
+    return [reasons[row] for row in range(len(intensity))]
 
 
-def _correction(
+def _shift_words(found: Correction) -> str:
+    return f"shifted by about {-found.amount:+.1f} eV against the library"
+
+
+def _background_words(found: Correction) -> str:
+    share = f"a background of about {found.amount:.0%} of the mean intensity"
+    return f"intensity outside the pre-edge range: {share}"
+
+
+def _corrections(
     kind: Literal["shift", "background"],
-    amount: float,
-    changed: np.ndarray,
+    amount: Float[np.ndarray, " n"],
+    changed: Float[np.ndarray, "n energy"],
+    worth: Bool[np.ndarray, " n"],
     calibration: Calibration,
     model: Model,
-) -> Correction | None:
-    """A change with its effect on the answer; None if the spectrum is novel all the same."""
-    if changed.mean() <= 0:
-        return None
-    spectra = changed[None]
-    scores = calibration.detector.scores(spectra, model.classifier)
-    p_value = float(calibration.statements.novelty.p_value(scores)[0])
-    if p_value <= NOVELTY_LEVEL:
-        return None
-    probabilities = model.classifier.predict_proba(spectra).astype(np.float64)
-    calibrated = calibration.statements.scaling.apply(probabilities)[0]
-    mean = float(model.regressor.predict(spectra)[0])
-    return Correction(kind, amount, p_value, changed, calibrated, mean)
+) -> list[Correction | None]:
+    """Changes with their effect on the answers; None where one is not worth it or does not help."""
+    found: list[Correction | None] = [None] * len(changed)
+    tried = np.flatnonzero(worth & (changed.mean(axis=1) > 0))
+    if not tried.size:
+        return found
+    scores = calibration.detector.scores(changed[tried], model.classifier)
+    p_value = calibration.statements.novelty.p_value(scores)
+    helped = tried[p_value > NOVELTY_LEVEL]
+    if not helped.size:
+        return found
+    probabilities = model.classifier.predict_proba(changed[helped]).astype(np.float64)
+    calibrated = calibration.statements.scaling.apply(probabilities)
+    mean = model.regressor.predict(changed[helped])
+    p_helped = p_value[p_value > NOVELTY_LEVEL]
+    for place, row in enumerate(helped.tolist()):
+        found[row] = Correction(
+            kind,
+            float(amount[row]),
+            float(p_helped[place]),
+            changed[row],
+            calibrated[place],
+            float(mean[place]),
+        )
+    return found
 
 
-def _shift(intensity: np.ndarray, calibration: Calibration, model: Model) -> Correction | None:
+def _shifts(
+    intensity: Float[np.ndarray, "n energy"], calibration: Calibration, model: Model
+) -> list[Correction | None]:
     detector = calibration.detector
-    away = detector.shifted_distances(intensity[None])[0]
-    amount = float(detector.shifts_eV[away.argmin()])
-    if abs(amount) < _LEAST_SHIFT_eV:
-        return None
-    moved = _moved(intensity, amount, calibration)
-    return _correction("shift", amount, moved, calibration, model)
+    amount = detector.shifts_eV[detector.shifted_distances(intensity).argmin(axis=1)]
+    moved = np.array(
+        [_moved(*row, calibration) for row in zip(intensity, amount.tolist(), strict=True)]
+    ).reshape(intensity.shape)
+    worth = np.abs(amount) >= _LEAST_SHIFT_eV
+    return _corrections("shift", amount, moved, worth, calibration, model)
 
 
 def _moved(
@@ -148,18 +174,21 @@ def _moved(
     return np.where(known, moved, mean * moved[known].mean() / mean[known].mean())
 
 
-def _background(intensity: np.ndarray, calibration: Calibration, model: Model) -> Correction | None:
+def _backgrounds(
+    intensity: Float[np.ndarray, "n energy"], calibration: Calibration, model: Model
+) -> list[Correction | None]:
     below, usual = _below_edge(intensity, calibration)
     amount = (below - usual) / (1.0 - usual)
-    if abs(amount) < 0.02 or amount >= 1.0:
-        return None
-    changed = intensity - amount * intensity.mean()
-    return _correction("background", amount, changed, calibration, model)
+    changed = intensity - (amount * intensity.mean(axis=1))[:, None]
+    worth = (np.abs(amount) >= 0.02) & (amount < 1.0)
+    return _corrections("background", amount, changed, worth, calibration, model)
 
 
-def _below_edge(intensity: np.ndarray, calibration: Calibration) -> tuple[float, float]:
+def _below_edge(
+    intensity: Float[np.ndarray, "n energy"], calibration: Calibration
+) -> tuple[Float[np.ndarray, " n"], float]:
     """Mean intensity at the start of the grid as a share of the overall mean; here, and usually."""
     grid = calibration.detector.grid
     points = max(1, round(_BELOW_EDGE_eV / grid.step_eV))
-    own = float(intensity[:points].mean() / intensity.mean())
+    own = intensity[:, :points].mean(axis=1) / intensity.mean(axis=1)
     return own, float(calibration.detector.shape.mean[:points].mean())

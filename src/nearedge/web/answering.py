@@ -20,6 +20,7 @@ from nearedge.models import Model, load_model
 from nearedge.predict import Prediction, predict
 from nearedge.series import Options, Record, document, predict_series
 from nearedge.series.reading import Fault, read_pieces
+from nearedge.series.record import scaled
 from nearedge.spectra import Spectrum
 from nearedge.spectra.edges import tabulated_edge_eV
 from nearedge.web._frames import Answer, Task
@@ -31,7 +32,6 @@ from nearedge.web.looking import (
     neighbours,
     packed,
     record_of,
-    scaled,
     shifted,
     simulated_series,
     sweep,

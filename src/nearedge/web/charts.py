@@ -22,6 +22,9 @@ _DARK = (
 _RAISED = {False: "#c24d00", True: "#ff9f5a"}
 _LOWERED = {False: "#0067a5", True: "#6bb8ff"}
 
+# Heights of the parts of a trend, and the share of a strip that is not left free.
+_NUMBER_PX, _BETWEEN_PX, _STRIP_PX, _STRIP_SHARE = 210, 70, 62, 0.82
+
 CONFIG = {
     "displaylogo": False,
     "responsive": True,
@@ -200,30 +203,52 @@ def shift_chart(
 
 
 def trend_chart(trend: Trend, labels: Sequence[str], dark: bool) -> Figure:
-    """The coordination number and the shares of the environments along a series."""
+    """The coordination number and the shares of the environments along a series.
+
+    Shares with intervals have a strip each, since bands in one frame hide one another.
+    """
     hues = colours(labels, dark)
     x = trend.along
     accent = "#4fd1c5" if dark else "#0b6e6e"
-    data = _band(x, trend.low, trend.high, accent, "y")
-    data.append(_line(x, trend.coordination, "coordination number", accent, "y", False))
-    for column, label in enumerate(labels):
-        low, high = trend.shares_low[:, column], trend.shares_high[:, column]
-        data += _band(x, low, high, hues[label], "y2", label)
-        data.append(_line(x, trend.shares[:, column], label, hues[label], "y2", True))
-    layout = _layout(dark, 520)
-    layout["yaxis"] |= {"domain": [0.56, 1], "title": {"text": "Coordination number"}}
+    strips = bool(np.isfinite(trend.shares_low).any())
+    below_px = _STRIP_PX * len(labels) if strips else 220
+    height = _NUMBER_PX + _BETWEEN_PX + below_px
+    layout = _layout(dark, height + 80)
+    top = below_px / height
     share = "Fraction of sites" if trend.kind == "composition" else "Probability"
-    layout["yaxis2"] = _axis(dark) | {
-        "domain": [0, 0.46],
-        "title": {"text": share},
-        "range": [0, 1],
-        "tickformat": ".0%",
+    layout["yaxis"] |= {
+        "domain": [1 - _NUMBER_PX / height, 1],
+        "title": {"text": "Coordination number"},
+        "rangemode": "tozero",
     }
+    frame = _axis(dark) | {"range": [0, 1], "tickformat": ".0%"}
+    layout["yaxis2"] = frame | {"domain": [0, top], "title": {"text": share}}
+    axes = dict.fromkeys(labels, "y2")
+    if strips:
+        layout["annotations"] = [_said(share, top + 8 / height, dark)]
+        tall = top / len(labels)
+        for place, label in enumerate(reversed(labels)):
+            # The lowest strip has the axis under which the other one is drawn.
+            axes[label] = f"y{place + 2}"
+            layout[f"yaxis{place + 2}"] = frame | {
+                "domain": [place * tall, (place + _STRIP_SHARE) * tall],
+                "tickvals": [0, 0.5],
+            }
+            layout["annotations"].append(
+                _said(label, (place + _STRIP_SHARE) * tall, dark) | {"x": 0.012, "yanchor": "top"}
+            )
+    layout["showlegend"] = not strips
     layout["xaxis"] |= {
         "title": {"text": trend.axis},
         "anchor": "y2",
         "range": [float(trend.edges[0]), float(trend.edges[-1])],
     }
+    data = _band(x, trend.low, trend.high, accent, "y")
+    data.append(_line(x, trend.coordination, "coordination number", accent, "y", False))
+    for column, label in enumerate(labels):
+        low, high = trend.shares_low[:, column], trend.shares_high[:, column]
+        data += _band(x, low, high, hues[label], axes[label], label)
+        data.append(_line(x, trend.shares[:, column], label, hues[label], axes[label], True))
     return {"data": data, "layout": layout, "config": CONFIG}
 
 
@@ -273,7 +298,7 @@ def map_chart(values: Mapping[str, np.ndarray], dark: bool) -> Figure:
 def _line(
     x: np.ndarray, y: np.ndarray, name: str, hue: str, axis: str, named: bool
 ) -> dict[str, Any]:
-    form = "%{y:.0%}" if axis == "y2" else "%{y:.2f}"
+    form = "%{y:.2f}" if axis == "y" else "%{y:.0%}"
     return {
         "x": _plain(x),
         "y": _plain(y),
@@ -304,7 +329,7 @@ def _band(
                 "yaxis": axis,
                 "mode": "lines",
                 "fill": "toself",
-                "fillcolor": _faded(hue, 0.1 if group else 0.18),
+                "fillcolor": _faded(hue, 0.18),
                 "legendgroup": group,
                 "line": {"width": 0},
                 "hoverinfo": "skip",

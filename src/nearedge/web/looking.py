@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from nearedge.errors import NearedgeError
-from nearedge.models import Model, unit_mean
+from nearedge.models import Model
 from nearedge.pictures import Portrait, portrait
 from nearedge.plain import plain
 from nearedge.predict import Prediction, predict
 from nearedge.series import Record, document
 from nearedge.series.reading import Fault, read_pieces
+from nearedge.series.record import scaled
 from nearedge.spectra import Spectrum
 from nearedge.web.nearest import sites_with_atoms
 
@@ -101,13 +102,6 @@ def _at(spectrum: Spectrum, shift_eV: float, model: Model) -> Record:
     else:
         [answer] = predict([spectrum], model, shift_eV=shift_eV)
     return Record(answer, dict(spectrum.header), intensity=scaled(answer.intensity))
-
-
-def scaled(intensity: np.ndarray | None) -> np.ndarray | None:
-    """Intensities divided by their mean, as a record holds them."""
-    if intensity is None or intensity.mean() <= 0:
-        return None
-    return unit_mean(intensity[None])[0].astype(np.float32)
 
 
 def simulated_series(model: Model, scans: int = 24) -> bytes:

@@ -15,7 +15,6 @@ from nearedge.pictures._map import coordination_map, headline
 from nearedge.spectra import EnergyGrid
 from nearedge.web.charts import heat_chart, map_chart, trend_chart
 from nearedge.web.schema import ModelEntry
-from nearedge.web.words import number_words
 from nearedge.web.workspace import Workspace
 
 
@@ -149,6 +148,10 @@ def _harmless(cell: Any) -> Any:
     return cell
 
 
+def _between(interval: list[float] | None) -> str:
+    return "" if interval is None else "{:.2f}–{:.2f}".format(*interval)
+
+
 def _row(number: int, entry: dict[str, Any], name: str) -> dict[str, Any]:
     answered = entry["status"] == "ok"
     novelty = (entry.get("novelty") or {}).get("p_value")
@@ -157,7 +160,7 @@ def _row(number: int, entry: dict[str, Any], name: str) -> dict[str, Any]:
         "n": number + 1,
         "name": name,
         "number": entry["coordination"]["mean"] if answered else None,
-        "interval": number_words(entry)[1] if answered else "",
+        "interval": _between(entry["coordination"]["interval"]) if answered else "",
         "label": entry["environment"]["label"] if answered else "",
         "novelty": novelty,
         "shift": shift,
