@@ -23,7 +23,7 @@ from nearedge.models.method import DEFAULT, Method, fit_classifier, fit_samples
 from nearedge.models.sharing import Sharing
 from nearedge.studies.scores import accuracy, macro_f1
 
-SEEDS = range(5)
+SEEDS = range(3)
 FOLDS = 5
 EFFORT = 0.1  # Share of the mixtures that the regressor learns from.
 TRAINING = (3, None)

@@ -472,7 +472,21 @@ def test_the_example_of_a_beamline_is_aligned_with_the_library() -> None:
     """docs and README predict it; examples/spectra/simulate_scan.py made it with 529.4 eV."""
     [answer] = predict_files([EXAMPLE.with_name("scan.xdi")])
     assert answer.preparation is not None
-    assert abs(answer.alignment["shift_eV"] + 529.4) < 1.5
+    assert abs(answer.alignment["shift_eV"] + 529.4) < 0.5
+    low, high = answer.coordination["interval"]
+    assert low < 1.51 < high
+
+
+def test_only_an_oxidation_state_may_be_negative(model: Model) -> None:
+    [known] = predict(read_spectra(EXAMPLE), model)
+    assert known.intensity is not None
+    # Two eV lower than any library has it, the edge is read as that of fewer neighbours than none.
+    lowered = np.roll(known.intensity, -10)[None]
+    assert answer(model, lowered).mean[0] == 0.0
+    scheme = model.info["label_scheme"] | {"target": {"quantity": "oxidation state"}}
+    states = answer(replace(model, info=model.info | {"label_scheme": scheme}), lowered)
+    assert states.low is not None
+    assert states.low[0] < states.mean[0] < 0.0
 
 
 def test_the_overall_ratio_follows_from_the_number_where_the_scheme_defines_it(

@@ -18,7 +18,7 @@ from nearedge.models.attribution import (
 from nearedge.models.nearest import nearest_sites
 from nearedge.spectra import EnergyGrid
 from nearedge.spectra.perturb import broader, shifted, with_background
-from nearedge.uncertainty.answers import Answers, answer
+from nearedge.uncertainty.answers import Answers, answer, least_number
 from nearedge.uncertainty.novelty import NOVELTY_LEVEL
 
 if TYPE_CHECKING:
@@ -71,8 +71,7 @@ def average_answers(
         reach = model.info["reference"].get("reach", normal) * stretch * spread
         below = np.hypot((at_nodes - nodes(low)).mean(axis=0), reach)
         above = np.hypot((nodes(high) - at_nodes).mean(axis=0), reach)
-        # Neither number is negative; a mean that is stays inside its interval.
-        return mean, np.maximum(mean - below, np.minimum(mean, 0.0)), mean + above
+        return mean, mean - below, mean + above
 
     mean, low, high = averaged(every.mean, every.low, every.high)
     fractions: _Averaged | tuple[None, None, None] = None, None, None
@@ -97,10 +96,10 @@ def average_answers(
         probabilities=nodes(every.probabilities).mean(axis=0),
         in_set=in_set,
         mean=mean,
-        low=low,
+        low=None if low is None else np.maximum(low, least_number(model)),
         high=high,
         composition=composition,
-        composition_low=composition_low,
+        composition_low=None if composition_low is None else np.maximum(composition_low, 0.0),
         composition_high=None if composition_high is None else np.minimum(composition_high, 1.0),
         p_value=p_value,
         novel=novel,

@@ -35,8 +35,8 @@ _ZERO_ABOVE_ONSET_EV = 6.0
 _LEAST_EXPLAINED = 0.7
 # Nor is one that leaves more than this share of the mean beyond the noise although it is broadened
 # by more than the model knows. Simulated measurements of trajectories left out of the embedded
-# library (broadened by 0.3 to 2 eV, noise of 0.3 to 5 %) leave 0.023; docs/decisions/0045.
-_MOST_MISFIT = 0.035
+# library (broadened by 1 and 2 eV, noise of 0.3 and 2 %) leave 0.004; docs/decisions/0045.
+_MOST_MISFIT = 0.006
 # Shifts at which a model is asked, each standing for an equal part of the probability; five change
 # no answer by more than a hundredth of its interval.
 _NODES = 3

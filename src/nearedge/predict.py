@@ -549,6 +549,8 @@ def _answered(
         changes = sensitivities(model, EnergyGrid(**model.info["grid"]), middle[good], fwhm_eV)
     reasons = why_of(model, middle[good]) if why and good.any() else None
     place, labels = np.cumsum(good) - 1, _labels(model)
+    told = model.info.get("label_scheme")
+    scheme = None if told is None else LabelScheme.from_dict(told)
     predictions = []
     for row, spectrum in enumerate(spectra):
         if not good[row]:
@@ -560,7 +562,8 @@ def _answered(
         if model.composition is not None and asked.composition is not None:
             kinds = [str(label) for label in model.composition.classes]
             answer["composition"] = _composition(kinds, asked, index)
-        answer["coordination"] |= _ratio(model, answer["coordination"])
+        if scheme is not None:
+            answer["coordination"] |= _ratio(scheme, answer["coordination"])
         novel = answer["novelty"]["flag"]
         message = "; ".join((*spectrum.notes, *notes))
         if novel:
@@ -636,9 +639,8 @@ def _composition(labels: Sequence[str], asked: Answers, index: int) -> dict[str,
     }
 
 
-def _ratio(model: Model, number: dict[str, Any]) -> dict[str, Any]:
+def _ratio(scheme: LabelScheme, number: dict[str, Any]) -> dict[str, Any]:
     """Overall composition of the sample under ``ratio``; nothing where it is not defined."""
-    scheme = LabelScheme.from_dict(model.info["label_scheme"])
     interval = number["interval"]
     ratio = overall_ratio(
         scheme, number["mean"], None if interval is None else (interval[0], interval[1])

@@ -63,9 +63,10 @@ def test_card_tells_what_the_library_holds(engine):
     assert {label: int(count) for label, count in told} == Counter(names(library, "environment"))
 
 
-def test_the_committed_recipe_names_the_structures_of_the_gpaw_library():
-    recipe = load_recipe(RECIPES / "li3feo35-gpaw.toml")
-    found = structures("gpaw")
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_committed_recipe_names_the_structures_of_the_library(engine):
+    recipe = load_recipe(RECIPES / f"li3feo35-{engine}.toml")
+    found = structures(engine)
     expected = 0
     for entry in recipe.files:
         for frame in read_structures(RECIPES / entry.path):
@@ -75,6 +76,16 @@ def test_the_committed_recipe_names_the_structures_of_the_gpaw_library():
                 inside = found[f"{entry.trajectory}/{number}"]
                 np.testing.assert_allclose(inside.positions, frame.positions, atol=1e-9)
     assert expected == len(found)
+
+
+def test_both_engines_computed_the_same_sites_with_the_same_labels():
+    def labels(engine):
+        library = open_library(embedded_library(engine)).load()
+        structure, environment = names(library, "structure_id"), names(library, "environment")
+        atom = library["atom_index"].values.tolist()
+        return dict(zip(zip(structure, atom, strict=True), environment, strict=True))
+
+    assert labels("feff").items() <= labels("gpaw").items()
 
 
 @pytest.mark.parametrize("engine", ENGINES)

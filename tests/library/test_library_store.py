@@ -55,8 +55,9 @@ def structure(number: int) -> Atoms:
     return atoms
 
 
-def library(numbers=(0, 1), **changes):
+def library(numbers=(0, 1), told=None, **changes):
     structures = [structure(number) for number in numbers]
+    structures[0].info |= told or {}
     columns: dict = {}
     for number, atoms in zip(numbers, structures, strict=True):
         intensity = np.random.default_rng(number).random((2, LIBRARY_AXIS.points))
@@ -109,6 +110,29 @@ def test_structure_that_is_missing_is_named(tmp_path):
     with pytest.raises(NearedgeError, match="the structure 't/1' of its sites was not given"):
         write_library(tmp_path / "lib.zarr", written, structures[:1])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_space_group_and_defect_are_kept_where_they_are_told(tmp_path):
+    content, structures = library(told={"space_group": "I m -3", "defect": "vacancy"})
+    write_library(tmp_path / "l.zarr", content, structures)
+    found = open_library(tmp_path / "l.zarr")
+    assert names(found, "space_group").tolist() == ["I m -3", "I m -3", "", ""]
+    assert names(found, "defect").tolist() == ["vacancy", "vacancy", "", ""]
+
+
+def test_what_no_structure_tells_is_no_variable_and_unknown_by_name(tmp_path):
+    content, structures = library()
+    write_library(tmp_path / "l.zarr", content, structures)
+    found = open_library(tmp_path / "l.zarr")
+    assert "space_group" not in found
+    assert names(found, "space_group").tolist() == ["", "", "", ""]
+
+
+def test_a_damaged_space_group_is_named(tmp_path):
+    content, structures = library(told={"space_group": "I m -3"})
+    content["space_group"] = ("energy", np.zeros(LIBRARY_AXIS.points, np.int32))
+    with pytest.raises(NearedgeError, match="'space_group' has dimensions"):
+        write_library(tmp_path / "l.zarr", content, structures)
 
 
 def test_same_library_gives_the_same_zip_file(tmp_path):

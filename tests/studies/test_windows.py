@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from nearedge.data import embedded_library
+from nearedge.library import open_library
 from nearedge.library.schema import LIBRARY_AXIS, site_dataset
 from nearedge.mixtures import load_sites
 from nearedge.models.method import DEFAULT
@@ -91,3 +94,9 @@ def test_a_target_is_what_sites_are_averaged_by():
     assert load_sites(with_target, grid, "atom").coordination.tolist() == pytest.approx(
         [1.9, 2.1, 1.8, 2.0]
     )
+
+
+def test_all_of_the_window_is_near_edge_unless_its_reach_is_known() -> None:
+    metal = Path(__file__).parents[2] / "examples" / "many-compounds" / "V.zarr.zip"
+    assert assessment.method_for(open_library(embedded_library())).near_edge_eV == (-5.0, 8.0)
+    assert assessment.method_for(open_library(metal)).near_edge_eV == (-5.0, 25.0)

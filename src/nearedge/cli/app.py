@@ -710,6 +710,9 @@ def predict(
     out
         Folder that keeps the results. Run again, the same call skips what is there and goes on.
     """
+    from nearedge.compute import use_one_thread
+
+    use_one_thread()
     from nearedge.cli.series import options_of, predict_and_show
     from nearedge.errors import UsageError
 

@@ -120,7 +120,7 @@ def _figure_map(trend: Trend, model: Model, place: dict[str, np.ndarray]) -> Fig
     _mean_spectrum(mean, trend, model)
     panel_letter(mean, "c")
     room_mm = height - 11.0 - (_TOP_mm + used_tall + 16.0)
-    if room_mm > 18.0:
+    if room_mm > 14.0:
         heat = add_axes(figure, 13.0, height - 11.0 - room_mm, wide, room_mm)
         heat.set_xlim(trend.edges[0], trend.edges[-1])
         _heat(heat, trend, model)

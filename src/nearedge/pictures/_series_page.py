@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -138,8 +138,9 @@ def _shares(figure, row: int, trend: Trend, model: Model) -> None:
     import plotly.graph_objects as go
 
     labels = tuple(str(label) for label in model.classifier.classes)
-    strips = _strips(figure, row, labels) if _banded(trend) else dict.fromkeys(labels, f"y{row}")
-    for column, (label, colour) in enumerate(environment_colours(labels).items()):
+    hues = environment_colours(labels)
+    strips = _strips(figure, row, hues) if _banded(trend) else dict.fromkeys(labels, f"y{row}")
+    for column, (label, colour) in enumerate(hues.items()):
         axes = {"xaxis": f"x{row}", "yaxis": strips[label]}
         low, high = trend.shares_low[:, column], trend.shares_high[:, column]
         _band(figure, axes, trend.along, low, high, colour)
@@ -158,24 +159,24 @@ def _shares(figure, row: int, trend: Trend, model: Model) -> None:
         figure.update_yaxes(title_text=name, range=[0, 1], row=row, col=1)
 
 
-def _strips(figure, row: int, labels: Sequence[str]) -> dict[str, str]:
+def _strips(figure, row: int, hues: Mapping[str, str]) -> dict[str, str]:
     """Part a row of the figure into one axis for each label, the first on top."""
     low, high = _domain(figure, row)
-    tall = (high - low) / len(labels)
+    tall = (high - low) / len(hues)
     names = {}
-    for place, label in enumerate(labels):
+    for place, (label, colour) in enumerate(hues.items()):
         # The lowest keeps the axis of the row, below which the other axis is drawn.
-        number = row if place == len(labels) - 1 else _STRIP_AXES + place
+        number = row if place == len(hues) - 1 else _STRIP_AXES + place
         top = high - place * tall
         figure.layout[f"yaxis{number}"] = {
             "domain": [top - _STRIP_SHARE * tall, top],
             "range": [0, 1],
-            "tickvals": [0, 1],
+            "tickvals": [0, 0.5],
             "anchor": f"x{row}",
         }
         figure.add_annotation(
             text=label, x=1.01, xref="paper", y=0.5, yref=f"y{number} domain", showarrow=False,
-            xanchor="left",
+            xanchor="left", font={"color": colour},
         )  # fmt: skip
         names[label] = f"y{number}"
     return names

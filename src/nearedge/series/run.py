@@ -207,7 +207,7 @@ def _in_order(
                 break
             future = None
             if executor is not None and not isinstance(step, _Replay):
-                future = executor.submit(_in_worker, step, model, options, shifts.table)
+                future = executor.submit(predict_step, step, model, options, shifts.table)
             ahead.append((step, future))
             running += 1
         if not ahead:
@@ -239,16 +239,6 @@ def _read_back(results: Results, path: str) -> Iterator[list[Record]]:
             block = []
     if block:
         yield block
-
-
-def _in_worker(
-    step: _Step, model: str, options: Options, shifts: Mapping[str | None, Any]
-) -> list[Record]:
-    """Predict in a process that has one core: more threads would only wait for each other."""
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1):
-        return predict_step(step, model, options, shifts)
 
 
 def predict_step(

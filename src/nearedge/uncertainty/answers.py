@@ -117,7 +117,8 @@ def answer(
         (mean, spread), composition = model.regressor.predict_with_spread(single), None
     else:
         (mean, spread), composition = read_samples(model.regressor, model.composition, single)
-    mean = mean.astype(np.float64)
+    least = least_number(model)
+    mean = np.maximum(mean.astype(np.float64), least)
     mean[~usable] = np.nan
     probabilities = _probabilities(model, calibration, single)
     probabilities[~usable] = np.nan
@@ -145,8 +146,7 @@ def answer(
         probabilities=probabilities,
         in_set=in_set,
         mean=mean,
-        # No coordination number is negative; a mean that is stays inside its interval.
-        low=np.maximum(mean - half, np.minimum(mean, 0.0)),
+        low=np.maximum(mean - half, least),
         high=mean + half,
         composition=composition,
         composition_low=low,
@@ -158,6 +158,20 @@ def answer(
         coverage=coverage,
         coverage_kind=said.coverage_kind(coverage),
     )
+
+
+def least_number(model: Model) -> float:
+    """Least value of what the regressor reads: no coordination number or distance is negative.
+
+    Examples
+    --------
+    >>> from nearedge.data import model_folder
+    >>> from nearedge.models import load_model
+    >>> least_number(load_model(model_folder("default")))
+    0.0
+    """
+    target = (model.info.get("label_scheme") or {}).get("target") or {}
+    return -np.inf if target.get("quantity") == "oxidation state" else 0.0
 
 
 def _probabilities(

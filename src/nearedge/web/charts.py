@@ -232,11 +232,10 @@ def trend_chart(trend: Trend, labels: Sequence[str], dark: bool) -> Figure:
             axes[label] = f"y{place + 2}"
             layout[f"yaxis{place + 2}"] = frame | {
                 "domain": [place * tall, (place + _STRIP_SHARE) * tall],
-                "tickvals": [0, 1],
+                "tickvals": [0, 0.5],
             }
             layout["annotations"].append(
-                _said(label, (place + _STRIP_SHARE) * tall, dark)
-                | {"x": 0.012, "yanchor": "top", "font": {"size": 12.5, "color": hues[label]}}
+                _said(label, (place + _STRIP_SHARE) * tall, dark) | {"x": 0.012, "yanchor": "top"}
             )
     layout["showlegend"] = not strips
     layout["xaxis"] |= {
