@@ -92,6 +92,7 @@ def _train(library, sites: Sites, folds, kept: Path) -> None:
             "edge": library["edge"].attrs["labels"][0],
             "grid": asdict(DEFAULT.grid),
             "classes": list(sites.labels),
+            "label_scheme": library.attrs["label_scheme"],
             "reference": references[number] | {"reach": reach},
             "left_out": left_out.tolist(),
         }
