@@ -57,7 +57,7 @@ class Feff:
         Radii of self-consistency, of full multiple scattering, and of the atoms written out.
     scf_iterations, scf_mixing
         Upper limit of iterations and the share of new density in each. 0 iterations: potentials of
-        overlapping free atoms, in a fifth of the time; poor for oxygen, passable for metals.
+        overlapping free atoms, in a fifth to half of the time; useless for oxygen.
     core_hole
         FEFF's ``COREHOLE`` (``FSR``: final-state rule).
     lmax
