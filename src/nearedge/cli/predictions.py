@@ -103,21 +103,20 @@ def _lines(answer: Prediction) -> list[str]:
         low, high = answer.coordination["interval"]
         number += f", {low:.2f} to {high:.2f} at {answer.coordination['coverage']:.0%}"
     return [
-        f"{number}  ({name})",
-        *_ratio(answer.coordination.get("ratio")),
+        f"{number}{_ratio(answer.coordination.get('ratio'))}  ({name})",
         _environment(answer),
         f"  {_alignment(answer)}{_warnings(answer)}",
         *_sensitivity(answer),
     ]
 
 
-def _ratio(ratio: dict[str, Any] | None) -> list[str]:
+def _ratio(ratio: dict[str, Any] | None) -> str:
     """Overall composition of the sample; nothing where it is not defined."""
     if ratio is None:
-        return []
+        return ""
     between = "" if ratio["interval"] is None else ", {:.2f} to {:.2f}".format(*ratio["interval"])
     atoms = " or ".join(ratio["neighbours"])
-    return [f"  {atoms} for one {ratio['absorber']} in the sample: {ratio['mean']:.2f}{between}"]
+    return f"; {atoms} for one {ratio['absorber']} in the sample: {ratio['mean']:.2f}{between}"
 
 
 def _sensitivity(answer: Prediction) -> list[str]:
