@@ -90,7 +90,8 @@ def test_a_shared_model_is_trained_saved_and_asked(nearedge, tmp_path: Path) -> 
 @pytest.mark.slow
 def test_a_shared_method_is_assessed_on_every_library(nearedge, tmp_path: Path) -> None:
     out = tmp_path / "assessment"
-    answer = nearedge("assess", LIBRARIES["V"], LIBRARIES["Mn"], "--out", out, "--json")
+    words = ("--folds", "2", "--out", out, "--json")
+    answer = nearedge("assess", LIBRARIES["V"], LIBRARIES["Mn"], *words)
     assert answer.code == 0, answer.err
     assert set(answer.document["libraries"]) == {"V-K", "Mn-K"}
     for name, figures in answer.document["libraries"].items():
