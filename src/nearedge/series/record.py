@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Float32
 
+from nearedge.models import unit_mean
 from nearedge.plain import plain
 from nearedge.predict import Prediction
 
@@ -59,5 +60,6 @@ def scaled(intensity: Float[np.ndarray, " grid"] | None) -> Float32[np.ndarray, 
     >>> scaled(np.array([1.0, 3.0])).tolist()
     [0.5, 1.5]
     """
-    mean = 0.0 if intensity is None else float(intensity.mean())
-    return None if intensity is None or mean <= 0 else (intensity / mean).astype(np.float32)
+    if intensity is None or intensity.mean() <= 0:
+        return None
+    return unit_mean(intensity[None])[0].astype(np.float32)
