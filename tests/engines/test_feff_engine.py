@@ -11,6 +11,7 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 
+from nearedge.engines.base import SiteSpectrum
 from nearedge.engines.feff import Feff, read_result
 from nearedge.engines.feff_log import complaint, disk_is_full
 from nearedge.errors import EngineError, UsageError
