@@ -35,7 +35,9 @@ _Averaged = tuple[np.ndarray, np.ndarray | None, np.ndarray | None]
 
 
 def average_answers(
-    model: Model, intensity: Float[np.ndarray, "node n energy"], stretch: float = 1.0
+    model: Model,
+    intensity: Float[np.ndarray, "node n energy"],
+    stretch: float | Float[np.ndarray, " n"] = 1.0,
 ) -> Answers:
     """Answer spectra that may be any of several, all alike probable: the same at several shifts.
 
@@ -52,7 +54,7 @@ def average_answers(
     intensity
         Spectra on its grid, for every node.
     stretch
-        How much wider the distribution is than its nodes are spread.
+        How much wider the distribution is than its nodes are spread; of all, or of each.
     """
     if len(intensity) == 1:
         return answer(model, intensity[0])
@@ -68,7 +70,7 @@ def average_answers(
         if low is None or high is None or every.coverage is None:
             return mean, None, None
         normal = NormalDist().inv_cdf((1 + every.coverage) / 2)
-        reach = model.info["reference"].get("reach", normal) * stretch * spread
+        reach = model.info["reference"].get("reach", normal) * (stretch * spread.T).T
         below = np.hypot((at_nodes - nodes(low)).mean(axis=0), reach)
         above = np.hypot((nodes(high) - at_nodes).mean(axis=0), reach)
         return mean, mean - below, mean + above

@@ -216,17 +216,17 @@ def deciding_ranges(
     >>> deciding_ranges(found, np.arange(4.0), most=2)[0]
     {'from_eV': 2.0, 'to_eV': 2.0, 'contribution': -0.4}
     """
-    ends = np.flatnonzero(np.diff(np.sign(found.contribution)) != 0) + 1
-    starts, stops = np.append(0, ends), np.append(ends, energy_eV.size)
-    ranges = [
+    starts = np.append(0, np.flatnonzero(np.diff(np.sign(found.contribution)) != 0) + 1)
+    stops = np.append(starts[1:], energy_eV.size)
+    sums = np.add.reduceat(found.contribution, starts).round(5)
+    return [
         {
-            "from_eV": round(float(energy_eV[start]), 4),
-            "to_eV": round(float(energy_eV[stop - 1]), 4),
-            "contribution": round(float(found.contribution[start:stop].sum()), 5),
+            "from_eV": round(float(energy_eV[starts[place]]), 4),
+            "to_eV": round(float(energy_eV[stops[place] - 1]), 4),
+            "contribution": float(sums[place]),
         }
-        for start, stop in zip(starts, stops, strict=True)
+        for place in np.argsort(-np.abs(sums), kind="stable")[:most]
     ]
-    return sorted(ranges, key=lambda one: -abs(one["contribution"]))[:most]
 
 
 def _mean_slope(

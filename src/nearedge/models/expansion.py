@@ -416,11 +416,17 @@ def pair_logits(
     >>> pair_logits(np.array([[30.0, 30.0, 0.0]]), 3).round(1)
     array([[ -0. , -30.7, -30.7]])
     """
-    logits = np.zeros((len(outputs), classes), outputs.dtype)
-    for output, (one, other) in zip(outputs.T, combinations(range(classes), 2), strict=True):
-        logits[:, one] -= np.logaddexp(0, -output)
-        logits[:, other] -= np.logaddexp(0, output)
-    return logits
+    one, other = _sides(classes)
+    against = -np.logaddexp(0, -outputs) @ one - np.logaddexp(0, outputs) @ other
+    return against.astype(outputs.dtype, copy=False)
+
+
+@lru_cache(maxsize=8)
+def _sides(classes: int) -> tuple[Float[np.ndarray, "pair class"], Float[np.ndarray, "pair class"]]:
+    """Which class a pair's output is for, and which one it is against: 1 there, else 0."""
+    every = np.eye(classes)
+    pairs = np.array(list(combinations(range(classes), 2)))
+    return every[pairs[:, 0]], every[pairs[:, 1]]
 
 
 def pair_slopes(
@@ -428,9 +434,8 @@ def pair_slopes(
 ) -> Float[np.ndarray, "row pair"]:
     """Gradient with respect to pairs' outputs, from one with respect to `pair_logits`."""
     against = 1 / (1 + np.exp(np.clip(outputs, -50, 50)))
-    pairs = list(combinations(range(weight.shape[1]), 2))
-    one, other = (weight[:, list(side)] for side in zip(*pairs, strict=True))
-    return one * against - other * (1 - against)
+    one, other = _sides(weight.shape[1])
+    return weight @ one.T * against - weight @ other.T * (1 - against)
 
 
 def on_simplex(values: Float[np.ndarray, "row column"]) -> Float[np.ndarray, "row column"]:
