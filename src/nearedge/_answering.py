@@ -12,7 +12,7 @@ from jaxtyping import Float
 from nearedge.models.attribution import (
     Attribution,
     deciding_ranges,
-    integrated_gradients,
+    integrated_gradients_of,
     library_mean,
 )
 from nearedge.models.nearest import nearest_sites
@@ -129,7 +129,7 @@ def why(model: Model, intensity: Float[np.ndarray, "n energy"]) -> list[dict[str
     """
     labels = [str(label) for label in model.classifier.classes]
     energy_eV, mean = EnergyGrid(**model.info["grid"]).energy_eV, library_mean(model)
-    best = model.classifier.predict_proba(intensity).argmax(axis=1)
+    best = model.classifier.predict_proba(intensity).argmax(axis=1).tolist()
     nearest = nearest_sites(model, intensity)
 
     def decided(found: Attribution) -> dict[str, Any]:
@@ -138,22 +138,22 @@ def why(model: Model, intensity: Float[np.ndarray, "n energy"]) -> list[dict[str
             "energies": deciding_ranges(found, energy_eV),
         }
 
-    said = []
-    for row, (spectrum, code) in enumerate(zip(intensity, best.tolist(), strict=True)):
-        environment = integrated_gradients(model.classifier, spectrum, mean, code)
-        number = integrated_gradients(model.regressor, spectrum, mean)
-        said.append(
-            {
-                "environment": {
-                    "label": labels[code],
-                    "probability": environment.output,
-                    **decided(environment),
-                },
-                "coordination": {"mean": number.output, **decided(number)},
-                "nearest": None if nearest is None else nearest[row],
-            }
+    environments = integrated_gradients_of(model.classifier, intensity, mean, best)
+    numbers = integrated_gradients_of(model.regressor, intensity, mean, [0] * len(intensity))
+    return [
+        {
+            "environment": {
+                "label": labels[code],
+                "probability": environment.output,
+                **decided(environment),
+            },
+            "coordination": {"mean": number.output, **decided(number)},
+            "nearest": None if nearest is None else nearest[row],
+        }
+        for row, (code, environment, number) in enumerate(
+            zip(best, environments, numbers, strict=True)
         )
-    return said
+    ]
 
 
 def sensitivities(

@@ -24,7 +24,7 @@ from nearedge.models.attribution import integrated_gradients, library_mean
 from nearedge.models.bands import class_bands
 from nearedge.models.expansion import number_slopes, pair_slopes
 from nearedge.models.kernel import fit_kernel_classifier, fit_kernel_regression
-from nearedge.models.line import along_line
+from nearedge.models.line import gradients, lines
 from nearedge.models.nearest import known_sites
 
 POINTS = 9
@@ -115,17 +115,21 @@ def test_a_line_through_an_expansion_is_what_its_points_are(normalise: str, root
     kernel = KernelSettings(window=(2, 6), radial=10.0, linear=1.0, normalise=normalise)
     expansion = fit_kernel_regression(spectra, spectra[:, [3, 5]], np.ones(40), kernel)
     expansion = replace(expansion, window=replace(expansion.window, root=root))
-    start, stop = expansion.preprocessing.normalised(rng.uniform(0.5, 2.0, (2, POINTS)))
+    start, *stops = expansion.preprocessing.normalised(rng.uniform(0.5, 2.0, (3, POINTS)))
     places, shares = np.linspace(0, 1, 7), rng.uniform(size=7)
 
-    values, gradient = along_line(expansion, start, stop, places, shares, np.cos)
+    sweeps = [
+        line.sweep(places, shares, np.cos) for line in lines(expansion, start, np.stack(stops))
+    ]
 
-    line = start + places[:, None] * (stop - start)
-    outputs = expansion.outputs(line)
-    assert np.ptp(outputs) > 0.01
-    np.testing.assert_allclose(values, outputs, rtol=1e-9)
-    slopes = shares @ expansion.slope(line, np.cos(outputs))
-    np.testing.assert_allclose(gradient, slopes, rtol=1e-8, atol=1e-10)
+    for stop, sweep, found in zip(stops, sweeps, gradients(expansion, sweeps), strict=True):
+        line = start + places[:, None] * (stop - start)
+        outputs = expansion.outputs(line)
+        assert np.ptp(outputs) > 0.01
+        np.testing.assert_allclose(sweep.values, outputs, rtol=1e-9)
+        slopes = shares @ expansion.slope(line, np.cos(outputs))
+        np.testing.assert_allclose(found, slopes, rtol=1e-8, atol=1e-10)
+        assert sweep.rise == pytest.approx(slopes @ (stop - start), rel=1e-8)
 
 
 def test_contributions_agree_with_a_fine_sum_of_slopes_for_sites_and_mixtures() -> None:

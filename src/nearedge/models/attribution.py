@@ -5,6 +5,7 @@ Only NumPy is imported here, like everything that prediction needs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -21,7 +22,7 @@ from nearedge.models.expansion import (
     pair_slopes,
 )
 from nearedge.models.kinds import Classifier, Regressor
-from nearedge.models.line import Weigh, along_line
+from nearedge.models.line import Line, Sweep, Weigh, gradients, lines
 from nearedge.models.network import Parameters, outputs, softmax
 from nearedge.models.store import Model
 from nearedge.spectra import EnergyGrid, resample
@@ -101,39 +102,72 @@ def integrated_gradients(
     >>> found.contribution, found.output - found.baseline_output
     (array([ 6., -2.]), 4.0)
     """
+    [found] = integrated_gradients_of(model, x[None], baseline, [output])
+    return found
+
+
+def integrated_gradients_of(
+    model: Classifier | Regressor,
+    x: Float[np.ndarray, "spectrum feature"],
+    baseline: Float[np.ndarray, " feature"],
+    outputs: Sequence[int],
+) -> list[Attribution]:
+    """`integrated_gradients` of several spectra, each for an output of its own."""
     count = len(model.classes) if isinstance(model, Classifier) else 1
-    if not 0 <= output < count:
-        raise UsageError(f"output {output} of a model with {count}; count from 0")
-    ends = np.stack([baseline, x]).astype(np.float64)
+    for output in outputs:
+        if not 0 <= output < count:
+            raise UsageError(f"output {output} of a model with {count}; count from 0")
+    spectra, start = x.astype(np.float64), baseline.astype(np.float64)
     if isinstance(model, Ensemble):
-        return _of_networks(model, ends, output)
+        return [
+            _of_networks(model, np.stack([start, spectrum]), output)
+            for spectrum, output in zip(spectra, outputs, strict=True)
+        ]
     if isinstance(model, KernelRegressor) or (
         isinstance(model, KernelClassifier) and model.link != "simplex"
     ):
-        return _of_expansion(model, ends, output)
+        return _of_expansion(model, start, spectra, outputs)
     raise UsageError(f"a {type(model).__name__} has no gradient here")
 
 
 def _of_expansion(
-    model: KernelClassifier | KernelRegressor, ends: Float[np.ndarray, "2 feature"], output: int
-) -> Attribution:
+    model: KernelClassifier | KernelRegressor,
+    start: Float[np.ndarray, " feature"],
+    stops: Float[np.ndarray, "spectrum feature"],
+    outputs: Sequence[int],
+) -> list[Attribution]:
     expansion = model.expansion
-    expansion.preprocessing.check(ends)
-    start, stop = expansion.preprocessing.normalised(ends)
-    weigh = _weigher(model, output)
-    answers, contribution = np.zeros(2), np.zeros_like(start)
+    every = np.concatenate([start[None], stops])
+    expansion.preprocessing.check(every)
+    every = expansion.preprocessing.normalised(every)
+    start, stops = every[0], every[1:]
+    followed = [
+        _followed(model, line, output)
+        for line, output in zip(lines(expansion, start, stops), outputs, strict=True)
+    ]
+    contributions = gradients(expansion, [sweep for sweep, _ in followed]) * (stops - start)
+    return [
+        Attribution(contribution, float(answers[1]), float(answers[0]))
+        for contribution, (_, answers) in zip(contributions, followed, strict=True)
+    ]
+
+
+def _followed(
+    model: KernelClassifier | KernelRegressor, line: Line, output: int
+) -> tuple[Sweep, Float[np.ndarray, " 2"]]:
+    """Mean gradient along a line, by as few points as are enough, and the answers at its ends."""
+    weigh, sweep, answers = _weigher(model, output), None, np.zeros(2)
     for count in _NODE_COUNTS:
-        places, shares = _rule(count)
-        values, slope = along_line(expansion, start, stop, places, shares, weigh)
-        contribution = slope * (stop - start)
-        at_ends = values[[0, -1]]
+        sweep = line.sweep(*_rule(count), weigh)
+        at_ends = sweep.values[[0, -1]]
         if isinstance(model, KernelClassifier):
             answers = model.probabilities(at_ends)[:, output]
         else:
             answers = model.numbers(at_ends)[0]
-        if abs(contribution.sum() - (answers[1] - answers[0])) <= _COMPLETE:
+        if abs(sweep.rise - (answers[1] - answers[0])) <= _COMPLETE:
             break
-    return Attribution(contribution, float(answers[1]), float(answers[0]))
+    assert sweep is not None
+    return sweep, answers
 
 
 def _weigher(model: KernelClassifier | KernelRegressor, output: int) -> Weigh:

@@ -77,6 +77,7 @@ def _warm_up(model: Model) -> None:
                 Spectrum(energy_eV + edge_eV, intensity, "absolute", "", "2", "warm-up"),
             ],
             model,
+            why=True,
         )
 
 
