@@ -86,7 +86,8 @@ def sweep(
 
 
 def _read_again(path: str, name: str, index: int) -> Spectrum:
-    item = next((item for piece in read_pieces(path, {}, index, 1) for item in piece.items), None)
+    pieces = read_pieces(path, {"names": {path: name}}, index, 1)
+    item = next((item for piece in pieces for item in piece.items), None)
     if item is None or isinstance(item, Fault):
         raise NearedgeError(f"{name}: the spectrum cannot be read again; send the file once more")
     return replace(item, source=name)
