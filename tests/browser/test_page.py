@@ -8,6 +8,7 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytestmark = pytest.mark.slow
@@ -104,6 +105,25 @@ def test_a_bad_file_is_told_and_the_good_one_answered(address, open_page, tmp_pa
     assert "bad.dat" in page.locator(".ne-says.bad").inner_text()
     _upload(page, SITE)
     page.get_by_text("Average coordination number").wait_for()
+
+
+def test_a_spectrum_without_an_answer_is_shown_as_it_was_read(
+    address, open_page, scan: Path, tmp_path: Path
+) -> None:
+    energy_eV, intensity = np.loadtxt(scan, unpack=True)
+    far = tmp_path / "far.dat"
+    np.savetxt(far, np.stack([energy_eV + 6580.0, intensity], axis=1), fmt="%.5f")
+    page = open_page(address)
+    _upload(page, far)
+    page.get_by_text("No answer", exact=True).wait_for()
+    page.get_by_text("The spectrum as it was read").wait_for()
+    drawn = page.locator(".js-plotly-plot").last
+    drawn.locator("path.js-line").wait_for(state="attached")
+    assert "Intensity in the file" in drawn.inner_text()
+    # A shift that the user knows is used, and its answer told in the same place.
+    page.get_by_label("Shift in eV").fill("-7110")
+    page.get_by_role("button", name="Predict with this shift").click()
+    page.get_by_text("do not show the O K edge").wait_for()
 
 
 def test_too_many_files_are_refused_with_the_limit(address, open_page, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from nicegui import ui
 
 from nearedge.errors import NearedgeError
-from nearedge.web.charts import colours, shift_chart, spectrum_chart
+from nearedge.web.charts import colours, read_chart, shift_chart, spectrum_chart
 from nearedge.web.components import ATOM_COLOURS, Atoms, Range
 from nearedge.web.words import (
     novelty_words,
@@ -26,6 +26,15 @@ _REACH_EV = 4.0
 _STEP_EV = 0.05
 # Where the curve below the slider is worked out.
 _SWEEP_EV = [round(-3.0 + 0.25 * step, 2) for step in range(25)]
+
+_OVER_LIBRARY = (
+    "<h2>The spectrum over the library</h2><p class='ne-note'>Bands hold 80 % of the library's "
+    "sites of each class; click a class to show or hide it, drag to zoom.</p>"
+)
+_AS_READ = (
+    "<h2>The spectrum as it was read</h2><p class='ne-note'>Look whether these are the columns "
+    "that you meant, and whether the edge is where it should be.</p>"
+)
 
 
 class AnswerView:
@@ -50,6 +59,7 @@ class AnswerView:
         self._report = report
         self._entry = sample.entry
         self._shown: dict[str, Any] = {}
+        self._read: dict[str, Any] = {}
         self._found_eV = float((sample.entry.get("alignment") or {}).get("shift_eV") or 0.0)
         self._wanted_eV: float | None = None
         self._asking = False
@@ -69,20 +79,62 @@ class AnswerView:
             self._bars = ui.html("")
         if sample.intensity is None:
             self._write()
+            if sample.entry["status"] != "error" and sample.path is not None:
+                await self._as_read()
             return
         self._shown = json.loads(await self._workspace.ask("look", sample, what="portrait"))
         self._write()
         with ui.element("section").classes("ne-card"):
-            ui.html(
-                "<h2>The spectrum over the library</h2><p class='ne-note'>Bands hold 80 % of the "
-                "library's sites of each class; click a class to show or hide it, drag to zoom."
-                "</p>"
-            )
+            ui.html(_OVER_LIBRARY)
             self._chart = ui.plotly(spectrum_chart(self._shown, self._is_dark()))
             self._chart.classes("full-width").mark("spectrum")
         with ui.element("div").classes("ne-row"):
             self._alignment()
             self._neighbours()
+        self._steps()
+
+    async def _as_read(self) -> None:
+        """What is left to show of a spectrum without an answer: itself, and what was done to it.
+
+        Whether the right column was read, and the edge is there, is seen at once.
+        """
+        try:
+            self._read = json.loads(await self._workspace.ask("read", self._sample))
+        except NearedgeError:
+            return
+        with ui.element("section").classes("ne-card"):
+            self._title = ui.html(_AS_READ)
+            self._chart = ui.plotly(read_chart(self._read, self._is_dark()))
+            self._chart.classes("full-width").mark("read")
+            if self._read["axis"] == "absolute":
+                ui.html(
+                    "<p class='ne-note'>If you know what must be added to the energies to put them "
+                    "on the library's axis, give it here.</p>"
+                )
+                with ui.row().classes("items-center"):
+                    given = ui.number("Shift in eV").props('dense aria-label="Shift in eV"')
+                    ui.button(
+                        "Predict with this shift", on_click=lambda: self._give(given.value)
+                    ).props("outline no-caps")
+        if self._entry.get("preparation"):
+            self._steps()
+
+    async def _give(self, shift_eV: float | None) -> None:
+        """Show the answer at a shift that the user knows."""
+        if shift_eV is None:
+            return
+        try:
+            content = await self._workspace.ask("shift", self._sample, shift_eV=shift_eV)
+        except NearedgeError as error:
+            ui.notify(str(error), type="negative", multi_line=True)
+            return
+        found = json.loads(content)
+        self._entry = found["entry"]
+        self._shown = found["portrait"] if found["portrait"]["intensity"] is not None else {}
+        self._title.content = _OVER_LIBRARY if self._shown else _AS_READ
+        self.redraw()
+
+    def _steps(self) -> None:
         steps = steps_words(self._entry.get("preparation"))
         with ui.element("section").classes("ne-card"):
             items = "".join(f"<li>{escape(step)}</li>" for step in steps)
@@ -95,6 +147,8 @@ class AnswerView:
             self._moves.update_figure(self._moves_figure())
         if self._shown:
             self._chart.update_figure(spectrum_chart(self._shown, self._is_dark()))
+        elif self._read:
+            self._chart.update_figure(read_chart(self._read, self._is_dark()))
 
     def _write(self) -> None:
         self._head.content = _head(self._sample.name, self._entry, self._is_dark())

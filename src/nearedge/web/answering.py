@@ -27,6 +27,7 @@ from nearedge.web._frames import Answer, Task
 from nearedge.web.arrays import read_arrays
 from nearedge.web.limits import Limits
 from nearedge.web.looking import (
+    as_read,
     entry_of,
     look,
     neighbours,
@@ -293,6 +294,11 @@ def _shift(task: Task, models: Models, limits: Limits) -> Answer:
     return Answer(200, packed(entry_of(record) | {"portrait": look(record, model)}))
 
 
+def _read_only(task: Task, models: Models, limits: Limits) -> Answer:
+    [(name, path)] = task.files
+    return Answer(200, packed(as_read(path, name, task.options["index"])))
+
+
 def _sweep(task: Task, models: Models, limits: Limits) -> Answer:
     _, model = models[task.options["model"]]
     [(name, path)] = task.files
@@ -310,6 +316,7 @@ _KINDS: dict[str, Callable[[Task, Models, Limits], Answer]] = {
     "open": _open,
     "look": _look,
     "shift": _shift,
+    "read": _read_only,
     "sweep": _sweep,
     "example": _example,
 }

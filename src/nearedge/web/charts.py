@@ -138,6 +138,27 @@ def _decided(shown: Mapping[str, Any], dark: bool) -> list[dict[str, Any]]:
     ]
 
 
+def read_chart(found: Mapping[str, Any], dark: bool) -> Figure:
+    """A spectrum as its file holds it, before anything was done to it."""
+    line = {
+        "x": found["energy_eV"],
+        "y": found["intensity"],
+        "mode": "lines",
+        "line": {"color": _ink(dark), "width": 2},
+        "hovertemplate": "%{y:.5g}<extra></extra>",
+    }
+    layout = _layout(dark, 340)
+    layout["showlegend"] = False
+    layout["yaxis"] |= {"title": {"text": "Intensity in the file"}}
+    unit = "Energy (eV)" if found["axis"] == "absolute" else "Energy in the file (eV)"
+    layout["xaxis"] |= {
+        "title": {"text": unit},
+        "hoverformat": ".2f",
+        "unifiedhovertitle": {"text": "%{x:.2f} eV"},
+    }
+    return {"data": [line], "layout": layout, "config": CONFIG}
+
+
 def library_chart(
     energy_eV: Sequence[float],
     bands: Mapping[str, Sequence[Sequence[float]]],

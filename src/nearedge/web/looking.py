@@ -21,8 +21,9 @@ from nearedge.series.record import scaled
 from nearedge.spectra import Spectrum
 from nearedge.web.nearest import sites_with_atoms
 
-# Digits that a curve on a screen can show.
+# Digits and points that a curve on a screen can show.
 _DIGITS = 5
+_MOST_POINTS = 2000
 
 
 def record_of(entry: Mapping[str, Any], intensity: list[float] | None) -> Record:
@@ -83,6 +84,20 @@ def sweep(
     spectrum = _read_again(path, name, index)
     answers = [_at(spectrum, shift_eV, model).prediction for shift_eV in shifts_eV]
     return [None if one.coordination is None else one.coordination["mean"] for one in answers]
+
+
+def as_read(path: str, name: str, index: int) -> dict[str, Any]:
+    """Energies and intensities of one spectrum as its file holds them, for a chart.
+
+    Raises
+    ------
+    NearedgeError
+        If the file does not hold it any more.
+    """
+    spectrum = _read_again(path, name, index)
+    every = slice(None, None, -(-spectrum.energy_eV.size // _MOST_POINTS))
+    shown = {"energy_eV": spectrum.energy_eV[every], "intensity": spectrum.intensity[every]}
+    return plain(shown | {"axis": spectrum.axis})
 
 
 def _read_again(path: str, name: str, index: int) -> Spectrum:

@@ -37,6 +37,8 @@ _COLUMNS = [
     _column("status", "Status"),
 ]
 
+_STATUS = {"ok": "answered", "abstained": "no answer", "error": "not readable"}
+
 
 class SeriesView:
     """Trend, heat map and table of all spectra of a page.
@@ -119,7 +121,10 @@ class SeriesView:
         table = ui.table(columns=_COLUMNS, rows=rows, row_key="n", pagination=20)
         table.classes("full-width").props("flat dense").mark("table")
         table.on("rowClick", lambda event: self._choose(int(event.args[1]["n"]) - 1))
-        ui.html("<p class='ne-note'>Click a row to see its spectrum and to print its report.</p>")
+        ui.html(
+            "<p class='ne-note'>Click a row to see its spectrum, or why it has no answer, and to "
+            "print its report.</p>"
+        )
 
     def _csv(self) -> None:
         columns, rows = self._workspace.table()
@@ -164,5 +169,5 @@ def _row(number: int, entry: dict[str, Any], name: str) -> dict[str, Any]:
         "label": entry["environment"]["label"] if answered else "",
         "novelty": novelty,
         "shift": shift,
-        "status": entry["status"],
+        "status": _STATUS[entry["status"]],
     }

@@ -117,5 +117,6 @@ def steps_words(steps: Sequence[Mapping[str, Any]] | None) -> list[str]:
 
 def _parameter(key: str, value: float | str) -> str:
     name, unit = (key[:-3], " eV") if key.endswith("_eV") else (key, "")
-    shown = value if isinstance(value, str) else f"{value:.5g}"
-    return f"{name.replace('_', ' ')} {shown}{unit}"
+    if not isinstance(value, str):
+        value = f"{round(value, 2):g}" if unit else f"{value:.4g}"
+    return f"{name.replace('_', ' ')} {value}{unit}"
