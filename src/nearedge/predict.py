@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from nearedge._answering import TYPICAL_FWHM_EV, average_answers, sensitivities
+from nearedge._answering import average_answers, sensitivities
 from nearedge._answering import why as why_of
 from nearedge._measured import (
     Handling,
@@ -37,6 +37,7 @@ from nearedge.spectra import (
     read_spectra,
     resample,
 )
+from nearedge.spectra.edges import typical_fwhm_eV
 from nearedge.uncertainty.answers import Answers
 from nearedge.uncertainty.reasons import Correction
 
@@ -416,7 +417,7 @@ def _of_calculated(
             alignment={"shift_eV": shift, "scale": 1.0},
             notes=notes,
             steps=[[sampling]] * len(block),
-            fwhm_eV=TYPICAL_FWHM_EV if sensitivity else None,
+            fwhm_eV=_typical_width(model) if sensitivity else None,
             why=why,
         )
     return answers
@@ -446,7 +447,7 @@ def _of_stack(
                 alignment=alignment,
                 notes=notes,
                 steps=[block.steps(row) + tail for row in range(len(block.intensity))],
-                fwhm_eV=_width(found) if sensitivity else None,
+                fwhm_eV=_width(found, stack.model) if sensitivity else None,
                 why=why,
                 usable=block.rises,
                 stretch=stretch_of(found, at_eV),
@@ -511,9 +512,13 @@ def _told(found: ShiftEstimate, stack: Stack) -> tuple[dict[str, Any], tuple[str
     return alignment, tuple(notes)
 
 
-def _width(found: ShiftEstimate) -> float:
+def _width(found: ShiftEstimate, model: Model) -> float:
     known = found.broadening_eV if np.isfinite(found.broadening_eV) else 0.0
-    return max(known, TYPICAL_FWHM_EV)
+    return max(known, _typical_width(model))
+
+
+def _typical_width(model: Model) -> float:
+    return typical_fwhm_eV(model.info["absorber"], model.info["edge"])
 
 
 def _unanswered(
