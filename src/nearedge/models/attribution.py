@@ -119,7 +119,6 @@ def _of_expansion(
     places = ((pieces + (nodes + 1) / 2) / _PIECES).ravel()
     line = start + places[:, None] * (stop - start)
     is_classifier = isinstance(model, KernelClassifier)
-    by_output = np.tile(np.eye(len(expansion.bias))[output], (len(line), 1))
     if is_classifier:
         one, probability = np.eye(len(model.classes))[output], model.predict_proba(line)
         by_output = probability[:, [output]] * (one - probability)
@@ -127,6 +126,8 @@ def _of_expansion(
             by_output = pair_slopes(by_output, expansion.outputs(line))
     elif len(expansion.bias) > 2:
         by_output = number_slopes(expansion.outputs(line))
+    else:
+        by_output = np.tile(np.eye(len(expansion.bias))[output], (len(line), 1))
     shares = np.tile(weights, _PIECES) / (2 * _PIECES)
     contribution = (shares @ expansion.slope(line, by_output)) * (stop - start)
     before, after = model.predict_proba(ends)[:, output] if is_classifier else model.predict(ends)
