@@ -40,9 +40,10 @@ from nearedge.models import SpectrumClassifier, SpectrumRegressor
 from nearedge.models.augmentation import Augmentation
 from nearedge.models.composition import fractions_by_library, fractions_by_means
 from nearedge.models.kernel import fit_kernel_classifier
-from nearedge.models.method import DEFAULT, fit_classifier, fit_samples
+from nearedge.models.method import fit_classifier, fit_samples
 from nearedge.models.preprocessing import unit_mean
 from nearedge.spectra import broaden
+from nearedge.studies.near_edge import OXYGEN as DEFAULT
 
 SET_ASIDE = ("cell-06", "delithiated-30", "peroxide-28", "cool-peroxide-32", "iron-rich-47")
 SEEDS = (0,)

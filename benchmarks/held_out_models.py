@@ -19,8 +19,8 @@ import numpy as np
 from nearedge.library import open_library
 from nearedge.mixtures import Sites, group_folds, load_sites
 from nearedge.models import Model, load_model, save_model
-from nearedge.models.method import DEFAULT
 from nearedge.spectra import alignment_reference
+from nearedge.studies.near_edge import OXYGEN
 from nearedge.studies.reach import ask_left_out, fit_reach
 from nearedge.studies.training import library_hash
 from nearedge.uncertainty import answer_out_of_fold, calibrate, fit_statements, to_attachment
@@ -40,11 +40,11 @@ class HeldOut:
 def held_out_models(library_path: str) -> Iterator[HeldOut]:
     """Train them, or take them from the folder."""
     library = open_library(library_path).load()
-    sites = load_sites(library, DEFAULT.grid)
+    sites = load_sites(library, OXYGEN.grid)
     folds = group_folds(
         sites.group, min(FOLDS, np.unique(sites.group).size), SEED, classes=sites.environment
     )
-    method = hashlib.sha256(repr(DEFAULT).encode()).hexdigest()[:8]
+    method = hashlib.sha256(repr(OXYGEN).encode()).hexdigest()[:8]
     kept = FOLDER / f"{library_hash(library)}-{method}"
     if not (kept / "complete").exists():
         _train(library, sites, folds, kept)
@@ -55,7 +55,7 @@ def held_out_models(library_path: str) -> Iterator[HeldOut]:
 def _train(library, sites: Sites, folds, kept: Path) -> None:
     trained = {}
     known = answer_out_of_fold(
-        DEFAULT,
+        OXYGEN,
         sites,
         SEED,
         folds=folds,
@@ -69,7 +69,7 @@ def _train(library, sites: Sites, folds, kept: Path) -> None:
     ]
     aligned = [
         ask_left_out(
-            DEFAULT,
+            OXYGEN,
             sites,
             spectra,
             trajectory,
@@ -85,12 +85,12 @@ def _train(library, sites: Sites, folds, kept: Path) -> None:
         own, models = sites.part(train), trained[number]
         reach = fit_reach([one for other, one in enumerate(aligned) if other != number])
         calibration = calibrate(
-            DEFAULT, own, known.without_fold(number), models.classifier, SEED + number
+            OXYGEN, own, known.without_fold(number), models.classifier, SEED + number
         )
         info = {
             "absorber": library["absorber"].attrs["labels"][0],
             "edge": library["edge"].attrs["labels"][0],
-            "grid": asdict(DEFAULT.grid),
+            "grid": asdict(OXYGEN.grid),
             "classes": list(sites.labels),
             "label_scheme": library.attrs["label_scheme"],
             "reference": references[number] | {"reach": reach},

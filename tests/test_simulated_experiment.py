@@ -13,9 +13,10 @@ from nearedge.data import embedded_library
 from nearedge.library import open_library
 from nearedge.mixtures import Sites, load_sites
 from nearedge.models import Model
-from nearedge.models.method import DEFAULT, Method, fit_classifier, fit_samples
+from nearedge.models.method import Method, fit_classifier, fit_samples
 from nearedge.predict import predict_files
 from nearedge.spectra import alignment_reference, simulated_scan
+from nearedge.studies.near_edge import OXYGEN
 from nearedge.uncertainty import answer_out_of_fold, calibrate, to_attachment
 
 pytestmark = pytest.mark.slow
@@ -45,20 +46,20 @@ def library():
 @pytest.fixture(scope="module")
 def unseen(library) -> np.ndarray:
     """Sites of a third of the atoms, which nothing below is trained or calibrated on."""
-    sites = load_sites(library, DEFAULT.grid, "atom")
+    sites = load_sites(library, OXYGEN.grid, "atom")
     atoms = np.random.default_rng(4).permutation(np.unique(sites.group))
     return np.isin(sites.group, atoms[: len(atoms) // 3])
 
 
 @pytest.fixture(scope="module")
 def model(library, unseen: np.ndarray) -> Model:
-    sites = load_sites(library, DEFAULT.grid, "atom")
+    sites = load_sites(library, OXYGEN.grid, "atom")
     reference = alignment_reference(
         library["energy"].values.astype(float),
         library["intensity"].values.astype(float)[~unseen],
         library["structure_id"].values.astype(int)[~unseen],
     )
-    return _model(DEFAULT, sites.part(~unseen), reference)
+    return _model(OXYGEN, sites.part(~unseen), reference)
 
 
 def _write_xdi(path: Path, energy_eV: np.ndarray, i0: np.ndarray, signal: np.ndarray) -> Path:

@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 SHIFT_EV = 0.5
 BROADENING = 0.2
 BACKGROUND = 0.1
-# Full width that a measurement is taken to have where it is not known better: the oxygen 1s hole
-# lives 0.2 eV wide, a soft X-ray monochromator adds 0.1 to 0.5 eV.
-TYPICAL_FWHM_EV = 0.5
 
 _Averaged = tuple[np.ndarray, np.ndarray | None, np.ndarray | None]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from nearedge._answering import TYPICAL_FWHM_EV, average_answers, sensitivities
+from nearedge._answering import average_answers, sensitivities
 from nearedge._answering import why as why_of
 from nearedge._measured import (
     Handling,
@@ -37,6 +37,7 @@ from nearedge.spectra import (
     read_spectra,
     resample,
 )
+from nearedge.spectra.edges import typical_fwhm_eV
 from nearedge.uncertainty.answers import Answers
 from nearedge.uncertainty.reasons import Correction
 
@@ -464,7 +465,7 @@ def _of_calculated(
             sampled=sampled[None],
             alignment={"shift_eV": shift, "scale": 1.0},
             notes=notes,
-            fwhm_eV=TYPICAL_FWHM_EV if sensitivity else None,
+            fwhm_eV=_typical_width(model) if sensitivity else None,
         )
 
 
@@ -493,7 +494,7 @@ def _of_stack(
                 notes=notes,
                 usable=block.rises,
                 stretch=stretch_of(found, at_eV),
-                fwhm_eV=_width(found) if sensitivity else None,
+                fwhm_eV=_width(found, stack.model) if sensitivity else None,
                 rivals=rivals if len(rivals) > 1 else (),
                 at_rivals=(
                     np.stack(list(inputs(block, grid, np.array(rivals))))
@@ -581,9 +582,13 @@ def _told(found: ShiftEstimate, stack: Stack) -> tuple[dict[str, Any], tuple[str
     return alignment, tuple(notes)
 
 
-def _width(found: ShiftEstimate) -> float:
+def _width(found: ShiftEstimate, model: Model) -> float:
     known = found.broadening_eV if np.isfinite(found.broadening_eV) else 0.0
-    return max(known, TYPICAL_FWHM_EV)
+    return max(known, _typical_width(model))
+
+
+def _typical_width(model: Model) -> float:
+    return typical_fwhm_eV(model.info["absorber"], model.info["edge"])
 
 
 def _unanswered(

@@ -26,6 +26,7 @@ from nearedge.models.expansion import number_slopes, pair_slopes
 from nearedge.models.kernel import fit_kernel_classifier, fit_kernel_regression
 from nearedge.models.line import gradients, lines
 from nearedge.models.nearest import known_sites
+from nearedge.models.pairwise import PairwiseSettings, fit_pairwise_classifier
 
 POINTS = 9
 
@@ -158,6 +159,20 @@ def test_contributions_agree_with_a_fine_sum_of_slopes_for_sites_and_mixtures() 
             found = integrated_gradients(asked, spectrum, mean, output)
             np.testing.assert_allclose(found.contribution, slow, rtol=0, atol=1e-6)
             assert abs(found.contribution.sum() - found.output + found.baseline_output) < 2e-6
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_machines_for_pairs_of_classes_are_explained_completely(classes: int) -> None:
+    rng = np.random.default_rng(0)
+    codes = np.arange(30) % classes
+    x = 1.0 + rng.random((30, 8)) + codes[:, None] * np.linspace(0.0, 0.3, 8)
+    settings = PairwiseSettings((0, 8))
+    labels = np.array(["4 O", "5 O", "6 O"])[:classes]
+    model = fit_pairwise_classifier(x, codes, labels, settings, [np.ones(30)])
+    for output in range(classes):
+        found = integrated_gradients(model, x[0], x[1], output)
+        expected = found.output - found.baseline_output
+        assert found.contribution.sum() == pytest.approx(expected, abs=1e-6)
 
 
 def test_an_energy_that_no_weight_looks_at_contributes_nothing() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -56,6 +57,14 @@ def test_pooled_baselines_learn_from_all_training_mixtures() -> None:
     assert len(question.y) == 1200
     assert max(int(rows.max()) for fold in question.folds for rows in fold) < 1000
     np.testing.assert_array_equal(question.asked, examples.mixtures["test"].intensity)
+
+
+def test_baselines_that_need_no_tuning_are_asked_by_themselves() -> None:
+    questions = [*classical_questions(replace(SPLIT, effort=0.1))]
+    [sites, mixtures] = ask(questions, tuned=False)
+    neighbours = {"1-nearest-neighbour", "1-nearest-neighbour, cumulative"}
+    assert set(sites) == {"majority"} | neighbours
+    assert set(mixtures) == {"mean"} | neighbours
 
 
 def test_an_executor_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

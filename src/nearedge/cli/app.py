@@ -430,12 +430,11 @@ def train(
         says when to give it.
     """
     from nearedge.cli.show import print_json, progress_bar
-    from nearedge.compute import local_executor
     from nearedge.studies.training import train_model, train_together
 
     window_eV = None if window is None else _windows(window, one=True)[0]
     together = len(libraries) > 1
-    with local_executor() as executor, progress_bar() as progress:
+    with progress_bar() as progress:
         if together:
             _refuse_together(pretrained=pretrained)
             infos = train_together(
@@ -444,7 +443,6 @@ def train(
                 categories=_split(categories),
                 seed=seed,
                 window_eV=window_eV,
-                executor=executor,
                 progress=progress,
             )
         else:
@@ -454,7 +452,6 @@ def train(
                 pretrained=pretrained,
                 seed=seed,
                 window_eV=window_eV,
-                executor=executor,
                 progress=progress,
             )
             infos = {"": info}
@@ -463,6 +460,7 @@ def train(
         return
     for name, info in infos.items():
         _show_assessment(info["held_out"])
+        print("Forests, boosting and other baselines that must be tuned: nearedge assess.")
         print(f"Model in {out / name}; its card says what it was trained on and what holds.")
 
 

@@ -87,7 +87,7 @@ class Feff:
 
     name: ClassVar[str] = "feff"
     per: ClassVar[Literal["site", "structure"]] = "site"
-    native_broadening: ClassVar[str] = "Lorentzian of the core-hole width (O K: 0.16 eV FWHM)"
+    native_broadening: ClassVar[str] = "Lorentzian of the core-hole width"
     zero_eV: ClassVar[None] = None
 
     def __post_init__(self) -> None:

@@ -18,38 +18,21 @@ from nearedge.errors import EngineError
 CORE_FILE = "core.wfc"
 """Radial wavefunction of the absorber's 1s level, as xspectra.x reads it."""
 
-# Matching radii in bohr. Half the bond of an O-O dimer is 1.37 bohr, so that spheres of 1.35 do
-# not overlap there. With 70 Ry the 1s of Li and the 2p of O lie within 3 mRy, the 2p of O with a
-# core hole within 4 mRy, of their values at 100 Ry (ld1.x, test with Bessel functions).
-_OXYGEN_A0 = 1.35
-_LITHIUM_1S_A0, _LITHIUM_2P_A0 = 1.2, 1.5
 
-# Li with its 1s electrons as valence, made for Li+, which is what it is in an oxide: of the neutral
-# atom, which it was not made for, 2s and 2p are right to 1 mRy and the 1s to 7. Single-projector,
-# so the 2s is the second state of the potential that gives the right 1s.
-_LITHIUM = f"""&input
-  title = 'Li', zed = 3.0, rel = 1, dft = 'PBE', iswitch = 3
-  config = '1s2 2p-1'
-/
-&inputp
-  pseudotype = 1, tm = .true., lloc = 1, file_pseudopw = 'Li.UPF'
-/
-2
-1S 1 0  2.0  0.00 {_LITHIUM_1S_A0} {_LITHIUM_1S_A0}
-2P 2 1 -1.0 -0.20 {_LITHIUM_2P_A0} {_LITHIUM_2P_A0}
-"""
-
-
-def _oxygen(electrons_1s: int, electrons_2p: int, name: str) -> str:
-    """O with 2s and 2p valence, 3d local, and two partial waves of s and of p for GIPAW.
+def _with_two_partial_waves(
+    element: str, charge: int, shells: tuple[int, int], radius_a0: float, name: str
+) -> str:
+    """Input for 2s and 2p valence, 3d local, and two partial waves of s and of p for GIPAW.
 
     Two are what xspectra.x needs up to 30 or 40 eV above the edge (XSpectra/Doc/INPUT_XSPECTRA);
-    the second is unbound, at an energy (Ry) just above zero.
+    the second is unbound, at an energy (Ry) just above zero. `shells` are the electrons in 1s and
+    2p.
     """
+    electrons_1s, electrons_2p = shells
     config = f"1s{electrons_1s} 2s2 2p{electrons_2p} 3s-1 3p-1 3d-1"
-    radius = f"{_OXYGEN_A0} {_OXYGEN_A0}"
+    radius = f"{radius_a0} {radius_a0}"
     return f"""&input
-  title = 'O', zed = 8.0, rel = 1, dft = 'PBE', iswitch = 3
+  title = '{element}', zed = {charge:.1f}, rel = 1, dft = 'PBE', iswitch = 3
   config = '{config}'
 /
 &inputp
@@ -70,11 +53,36 @@ def _oxygen(electrons_1s: int, electrons_2p: int, name: str) -> str:
 """
 
 
-# The core-hole atom is neutral: in a solid the other electrons screen the hole.
+def _with_shell_1s(
+    element: str, charge: int, radius_1s_a0: float, radius_2p_a0: float, name: str
+) -> str:
+    """Input of an ion that has lost all but its 1s electrons, which are valence.
+
+    Of the neutral atom, which it is not made for, 2s and 2p are right to 1 mRy and the 1s to 7
+    (Z = 3). Single-projector, so the 2s is the second state of the potential that gives the right
+    1s.
+    """
+    return f"""&input
+  title = '{element}', zed = {charge:.1f}, rel = 1, dft = 'PBE', iswitch = 3
+  config = '1s2 2p-1'
+/
+&inputp
+  pseudotype = 1, tm = .true., lloc = 1, file_pseudopw = '{name}'
+/
+2
+1S 1 0  2.0  0.00 {radius_1s_a0} {radius_1s_a0}
+2P 2 1 -1.0 -0.20 {radius_2p_a0} {radius_2p_a0}
+"""
+
+
+# Radii in bohr. Half the bond of an O-O dimer is 1.37 bohr, so that spheres of 1.35 do not overlap
+# there. With 70 Ry the 1s of Li and the 2p of O lie within 3 mRy, the 2p of O with a core hole
+# within 4 mRy, of their values at 100 Ry (ld1.x, test with Bessel functions). The core-hole atom is
+# neutral: in a solid the other electrons screen the hole.
 LD1_INPUTS = {
-    "Li.UPF": _LITHIUM,
-    "O.UPF": _oxygen(2, 4, "O.UPF"),
-    "O.star1s.UPF": _oxygen(1, 5, "O.star1s.UPF"),
+    "Li.UPF": _with_shell_1s("Li", 3, 1.2, 1.5, "Li.UPF"),
+    "O.UPF": _with_two_partial_waves("O", 8, (2, 4), 1.35, "O.UPF"),
+    "O.star1s.UPF": _with_two_partial_waves("O", 8, (1, 5), 1.35, "O.star1s.UPF"),
 }
 """Input of ld1.x for each file that it can make."""
 

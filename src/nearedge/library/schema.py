@@ -119,6 +119,12 @@ def names(library: xarray.Dataset, variable: str) -> np.ndarray:
     return labels[codes(library, variable)]
 
 
+def absorber_and_edge(library: xarray.Dataset) -> tuple[str, str]:
+    """What a library is of, as in ("Fe", "K")."""
+    absorber, edge = (str(library[name].attrs["labels"][0]) for name in ("absorber", "edge"))
+    return absorber, edge
+
+
 def codes(library: xarray.Dataset, variable: str) -> np.ndarray:
     """Integer codes (site,) of a coded variable, each with a name.
 

@@ -98,12 +98,13 @@ class Method:
 
 DEFAULT = Method(
     grid=EnergyGrid(-5.0, 25.0, 151),
-    near_edge_eV=(-5.0, 8.0),
+    near_edge_eV=(-5.0, 25.0),
     classifier=KernelSettings(width=2.0, radial=300.0),
     mixed=KernelSettings(width=1.0, radial=0.3, linear=1.0, noise=0.9),
     augmentation=Augmentation(share=0.5, broadening_eV=1.0, noise=0.03),
 )
-"""What nearedge does unless told otherwise."""
+"""What nearedge does unless told otherwise, or an edge is known better
+(`nearedge.studies.near_edge.usual_method`)."""
 
 
 def fit_classifier(

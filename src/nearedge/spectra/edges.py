@@ -32,9 +32,31 @@ _EDGES_EV = {
 }
 # fmt: on
 
-# Energies from the Fermi level or band minimum that tell sites apart, where less than a library's
-# window does: measured on held-out sites (docs/accuracy.md).
-_TELLING_EV = {("O", "K"): (-5.0, 8.0)}
+# Natural widths in eV of the levels above: M. O. Krause, J. H. Oliver, J. Phys. Chem. Ref. Data 8,
+# 329 (1979); of elements before neon O. Keski-Rahkonen, M. O. Krause, At. Data Nucl. Data Tables
+# 14, 139 (1974).
+# fmt: off
+_WIDTHS_EV = {
+    "K": {
+        "Li": 0.04, "Be": 0.05, "B": 0.06, "C": 0.09, "N": 0.12, "O": 0.16, "F": 0.21, "Ne": 0.24,
+        "Na": 0.30, "Mg": 0.36, "Al": 0.42, "Si": 0.48, "P": 0.53, "S": 0.59, "Cl": 0.64,
+        "Ar": 0.68, "K": 0.74, "Ca": 0.81, "Sc": 0.86, "Ti": 0.94, "V": 1.01, "Cr": 1.08,
+        "Mn": 1.16, "Fe": 1.25, "Co": 1.33, "Ni": 1.44, "Cu": 1.55, "Zn": 1.67, "Ga": 1.82,
+        "Ge": 1.96, "As": 2.14, "Se": 2.33, "Br": 2.52, "Kr": 2.75,
+    },
+    "L3": {
+        "Sc": 0.19, "Ti": 0.22, "V": 0.24, "Cr": 0.27, "Mn": 0.32, "Fe": 0.36, "Co": 0.43,
+        "Ni": 0.48, "Cu": 0.56, "Zn": 0.65,
+    },
+}
+# fmt: on
+
+# What a monochromator adds: a soft X-ray grating 0.1 to 0.5 eV, a silicon (111) crystal 0.14 per
+# thousand of the energy.
+_GRATING_EV = 0.3
+_CRYSTAL = 1.4e-4
+# Of an edge that is not in the tables.
+_UNKNOWN_FWHM_EV = 1.0
 
 # Symbols, hydrogen to lawrencium, which a header may name as the absorber.
 # fmt: off
@@ -93,15 +115,21 @@ def tabulated_edge_eV(element: str, edge: str) -> float:
     return _EDGES_EV[edge][element]
 
 
-def telling_eV(element: str, edge: str) -> tuple[float, float] | None:
-    """Range of energies, relative to the edge, that tells sites apart best; None if not known.
+def typical_fwhm_eV(element: str, edge: str) -> float:
+    """Full width that a measurement has where nothing better is known, to 0.1 eV.
+
+    The core level's natural width and that of a monochromator, added up; 1 eV for an edge that is
+    not in the tables.
 
     Examples
     --------
-    >>> telling_eV("O", "K")
-    (-5.0, 8.0)
+    >>> typical_fwhm_eV("O", "K"), typical_fwhm_eV("Fe", "K")
+    (0.5, 2.2)
     """
-    return _TELLING_EV.get((element, edge))
+    if element not in _WIDTHS_EV.get(edge, {}):
+        return _UNKNOWN_FWHM_EV
+    monochromator_eV = max(_GRATING_EV, _CRYSTAL * _EDGES_EV[edge][element])
+    return round(_WIDTHS_EV[edge][element] + monochromator_eV, 1)
 
 
 def is_near_edge(energy_eV: Float[np.ndarray, " energy"], element: str, edge: str) -> bool:

@@ -13,6 +13,7 @@ import numpy as np
 from nearedge.data import model_folder
 from nearedge.errors import NearedgeError, UsageError
 from nearedge.library import open_library
+from nearedge.library.schema import absorber_and_edge
 from nearedge.mixtures import (
     GroupBy,
     Sites,
@@ -24,9 +25,8 @@ from nearedge.mixtures import (
 from nearedge.models import load_model
 from nearedge.models.composition import fractions_by_library, fractions_by_means
 from nearedge.models.kinds import Classifier
-from nearedge.models.method import DEFAULT, Method
+from nearedge.models.method import Method
 from nearedge.spectra import PAPER_GRID, EnergyGrid
-from nearedge.spectra.edges import telling_eV
 from nearedge.studies.classical import ask
 from nearedge.studies.continuing import continuing
 from nearedge.studies.held_out import (
@@ -37,6 +37,7 @@ from nearedge.studies.held_out import (
     ask_regressor,
     classical_questions,
 )
+from nearedge.studies.near_edge import usual_method
 from nearedge.studies.paper import train_networks
 from nearedge.studies.scores import accuracy, macro_f1, regression_scores
 from nearedge.studies.trust import Trust, check_statements, number_figures, site_figures
@@ -159,10 +160,12 @@ def assess_library(
     executor: Executor | None = None,
     progress: Callable[[str, int, int], None] | None = None,
     observe: Callable[[tuple[np.ndarray, np.ndarray], FoldModels], None] | None = None,
+    tuned: bool = True,
 ) -> Assessment:
     """Do what `assess` does for a library that is open already and one method.
 
-    `observe` is called with the rows of each fold, trained on and left out, and its models.
+    `observe` is called with the rows of each fold, trained on and left out, and its models. Unless
+    `tuned`, only those baselines are asked that have nothing to tune.
     """
     sites = load_sites(library, method.grid, group_by)
     if method.pretraining is not None:
@@ -186,6 +189,7 @@ def assess_library(
         questions,
         executor,
         None if progress is None else lambda *done: progress("baselines", *done),
+        tuned,
     )
     fractions: list[dict[str, float]] = []
 
@@ -278,12 +282,11 @@ def method_for(
     NearedgeError
         If the pretrained model cannot be used.
     """
-    method = DEFAULT if pretrained is None else continuing(pretrained)
-    absorber, edge = (str(library[name].attrs["labels"][0]) for name in ("absorber", "edge"))
+    method = usual_method(*absorber_and_edge(library))
+    if pretrained is not None:
+        method = continuing(pretrained, method)
     if window_eV is not None:
         method = method.within(window_eV)
-    elif telling_eV(absorber, edge) is None:
-        method = method.within((method.grid.start_eV, method.grid.stop_eV))
     first, last = (float(library["energy"][end]) for end in (0, -1))
     slack = method.grid.step_eV / 2
     if method.grid.start_eV < first - slack or method.grid.stop_eV > last + slack:

@@ -121,6 +121,7 @@ def ask(
     questions: Sequence[Question],
     executor: Executor | None = None,
     progress: Callable[[int, int], None] | None = None,
+    tuned: bool = True,
 ) -> list[dict[str, Real[np.ndarray, " test"]]]:
     """Tune, train and ask every baseline of every question.
 
@@ -132,6 +133,8 @@ def ask(
         Where each baseline of each question runs by itself; None for here, one after the other.
     progress
         Called with (done, in all).
+    tuned
+        Whether to ask those that must be tuned, which take nearly all of the time.
 
     Returns
     -------
@@ -142,6 +145,7 @@ def ask(
         (number, name, baseline, question)
         for number, question in enumerate(questions)
         for name, baseline in _baselines(question).items()
+        if tuned or not baseline.grid
     ]
     run = map if executor is None else executor.map
     answers: list[dict[str, np.ndarray]] = [{} for _ in questions]

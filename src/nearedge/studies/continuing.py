@@ -7,11 +7,11 @@ from dataclasses import replace
 from nearedge.data import model_folder
 from nearedge.errors import NearedgeError
 from nearedge.models import load_model
-from nearedge.models.method import DEFAULT, Method
+from nearedge.models.method import Method
 from nearedge.models.pretraining import Pretraining, from_attachment
 
 
-def continuing(model: str, method: Method = DEFAULT) -> Method:
+def continuing(model: str, method: Method) -> Method:
     """Let a method train on the sites of a pretrained model, too.
 
     Parameters

@@ -15,7 +15,6 @@ import numpy as np
 
 from nearedge.library import library_info, open_library, open_structures
 from nearedge.mixtures import Sites, held_out_examples, load_sites, pooled_examples
-from nearedge.models.method import DEFAULT
 from nearedge.spectra import PAPER_GRID
 from nearedge.studies.classical import ask, pooled_question
 from nearedge.studies.extent import EXTENTS, Extent, scaled_settings
@@ -27,6 +26,7 @@ from nearedge.studies.held_out import (
     classifier_answers,
     regressor_answers,
 )
+from nearedge.studies.near_edge import OXYGEN
 from nearedge.studies.paper import COUNTS, PaperRun, train_networks
 from nearedge.studies.scores import accuracy, medians, ranges, regression_scores
 from nearedge.studies.sweeps import (
@@ -92,7 +92,7 @@ def reproduce(
     report = progress or (lambda what, done, total: None)
     clock = _Clock()
     library = open_library(library_path).load()
-    paper_sites, sites = load_sites(library, PAPER_GRID), load_sites(library, DEFAULT.grid)
+    paper_sites, sites = load_sites(library, PAPER_GRID), load_sites(library, OXYGEN.grid)
     networks: dict[str, dict[str, list[PaperRun]]] = {}
     for task in ("classifier", "regressor"):
         networks[task] = _paper_runs(paper_sites, task, size, report)
@@ -212,7 +212,7 @@ def _classical_answers(
         for task, runs in networks.items()
         for run in runs["pooled"]
     ]
-    _, near_edge = DEFAULT.near_edge_points
+    _, near_edge = OXYGEN.near_edge_points
     held_out = [question for split in splits for question in classical_questions(split, near_edge)]
     answers = ask(
         pooled + held_out, executor, lambda done, total: progress("baselines", done, total)
@@ -237,11 +237,11 @@ def _held_out_runs(
         network = networks["classifier"]["held_out"][number].network
         codes = network.codes(paper_sites.intensity[split.test])
         baselines = {**classical["classifier"][number], "paper": codes}
-        classifiers.append(classifier_answers(DEFAULT, split, baselines))
+        classifiers.append(classifier_answers(OXYGEN, split, baselines))
         run = networks["regressor"]["held_out"][number]
         numbers = run.network.outputs(run.examples.mixtures["test"].intensity)[:, 0]
         baselines = {**classical["regressor"][number], "paper": numbers}
-        regressors.append(regressor_answers(DEFAULT, split, baselines))
+        regressors.append(regressor_answers(OXYGEN, split, baselines))
         progress("held-out", number + 1, len(splits))
     return classifiers, regressors
 

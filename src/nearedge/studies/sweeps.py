@@ -8,9 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from nearedge.mixtures import Examples, Sites, held_out_examples, pooled_examples
-from nearedge.models.method import DEFAULT, fit_classifier
+from nearedge.models.method import fit_classifier
 from nearedge.studies.extent import Extent, scaled_settings
 from nearedge.studies.held_out import Split
+from nearedge.studies.near_edge import OXYGEN
 from nearedge.studies.paper import COUNTS, SETTINGS, Network, PaperRun, train_networks
 from nearedge.studies.scores import accuracy
 
@@ -155,7 +156,7 @@ def groups_sweep(
     own, paper = [], []
     for done, (part, network) in enumerate(zip(parts, networks, strict=True), start=1):
         sites, test = part.sites, part.test
-        classifier = fit_classifier(DEFAULT, sites, part.train)
+        classifier = fit_classifier(OXYGEN, sites, part.train)
         true = sites.environment[test]
         own.append(
             accuracy(classifier.predict(sites.intensity[test]), np.array(sites.labels)[true])

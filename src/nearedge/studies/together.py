@@ -11,7 +11,7 @@ from typing import Any
 
 from nearedge.errors import UsageError, did_you_mean
 from nearedge.library import open_library
-from nearedge.library.schema import CATEGORIES
+from nearedge.library.schema import CATEGORIES, absorber_and_edge
 from nearedge.mixtures import GroupBy, load_sites
 from nearedge.models.method import Method
 from nearedge.models.sharing import TOLD, Sharing
@@ -139,8 +139,5 @@ def companions_in_words(companions: Sequence[str | os.PathLike[str]]) -> list[di
 
 def _described(path: str | os.PathLike[str]) -> dict[str, Any]:
     library = open_library(path)
-    return {
-        "absorber": str(library["absorber"].attrs["labels"][0]),
-        "edge": str(library["edge"].attrs["labels"][0]),
-        "sites": library.sizes["site"],
-    }
+    absorber, edge = absorber_and_edge(library)
+    return {"absorber": absorber, "edge": edge, "sites": library.sizes["site"]}

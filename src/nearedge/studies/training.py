@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nearedge.library import library_info, open_library, open_structures
+from nearedge.library.schema import absorber_and_edge
 from nearedge.mixtures import load_sites
 from nearedge.models import save_model
 from nearedge.models.bands import class_bands
@@ -50,10 +50,12 @@ def train_model(
     categories: tuple[str, ...] = TOLD,
     seed: int = 0,
     window_eV: tuple[float, float] | None = None,
-    executor: Executor | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Assess nearedge's method on a library, train it on all sites, and save the model.
+
+    What holds on unseen sites is measured as in `nearedge.studies.assess`, without the baselines
+    that must be tuned: a model says nothing of them.
 
     Parameters
     ----------
@@ -71,8 +73,6 @@ def train_model(
         Of folds, mixtures and training.
     window_eV
         First and last energy that the model looks at; the method's own if not given.
-    executor
-        Tunes the baselines side by side; one after the other without.
     progress
         Called with (what, done, in all).
 
@@ -90,8 +90,8 @@ def train_model(
         library,
         method,
         seed=seed,
-        executor=executor,
         progress=progress,
+        tuned=False,
         observe=lambda rows, models: folds.append((rows, models)),
     )
     sites = load_sites(library, method.grid)
@@ -121,9 +121,10 @@ def train_model(
         ]
     )
     summary = library_info(library_path)
+    absorber, edge = absorber_and_edge(library)
     info = {
-        "absorber": library["absorber"].attrs["labels"][0],
-        "edge": library["edge"].attrs["labels"][0],
+        "absorber": absorber,
+        "edge": edge,
         "grid": asdict(method.grid),
         "classes": list(sites.labels),
         "label_scheme": library.attrs["label_scheme"],
@@ -197,7 +198,6 @@ def train_together(
     categories: tuple[str, ...] = TOLD,
     seed: int = 0,
     window_eV: tuple[float, float] | None = None,
-    executor: Executor | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Train one shared model of several libraries, and save it as it answers for each of them.
@@ -208,7 +208,7 @@ def train_together(
         Labelled libraries, each of another absorber or edge.
     out
         Folder of the models, one for each absorber and edge.
-    categories, seed, window_eV, executor, progress
+    categories, seed, window_eV, progress
         As of `train_model`.
 
     Returns
@@ -230,7 +230,6 @@ def train_together(
             categories=categories,
             seed=seed,
             window_eV=window_eV,
-            executor=executor,
             progress=progress,
         )
         for name, path in names.items()

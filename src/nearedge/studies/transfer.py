@@ -20,10 +20,11 @@ from threadpoolctl import threadpool_limits
 from nearedge.errors import UsageError
 from nearedge.library import open_library
 from nearedge.mixtures import Sites, group_folds, load_sites
-from nearedge.models.method import DEFAULT, fit_classifier
+from nearedge.models.method import fit_classifier
 from nearedge.models.pretraining import Pretraining
 from nearedge.spectra.between_engines import COMPARED_EV
 from nearedge.studies.continuing import pretraining_sites
+from nearedge.studies.near_edge import OXYGEN
 from nearedge.studies.scores import accuracy
 
 if TYPE_CHECKING:
@@ -79,14 +80,14 @@ def transfer_study(
     UsageError
         If a number of finishing sites is more than a fold's training part holds.
     """
-    sites = pretraining.widen(load_sites(library, DEFAULT.grid))
+    sites = pretraining.widen(load_sites(library, OXYGEN.grid))
     true = np.array(sites.labels)[sites.environment]
-    unlabelled = pretraining.align_unlabelled(DEFAULT.grid, sites.intensity)
+    unlabelled = pretraining.align_unlabelled(OXYGEN.grid, sites.intensity)
     found: dict[str, dict[str, list[float]]] = {method: {} for method in _METHODS}
     alignments = []
     nothing = np.arange(0)
     if 0 in counts:
-        zero = pretraining.classifier(DEFAULT.grid, sites, nothing, unlabelled)
+        zero = pretraining.classifier(OXYGEN.grid, sites, nothing, unlabelled)
         found[PRETRAINED]["0"] = [accuracy(zero.predict(sites.intensity), true)]
     for seed in range(seeds):
         said: dict[tuple[str, str], np.ndarray] = {}
@@ -101,7 +102,7 @@ def transfer_study(
                     )
                 for method, predicted in _answers(sites, pretraining, index, test).items():
                     said.setdefault((method, count), np.empty_like(true))[test] = predicted
-            alignments.append(pretraining.align(DEFAULT.grid, sites, train))
+            alignments.append(pretraining.align(OXYGEN.grid, sites, train))
         for (method, count), labels in said.items():
             found[method].setdefault(count, []).append(accuracy(labels, true))
         if progress is not None:
@@ -131,13 +132,13 @@ def _answers(
     labels, asked = np.array(sites.labels)[sites.environment[index]], sites.intensity[test]
     # On data this small, threads wait for each other longer than they work.
     with threadpool_limits(1):
-        continued = fit_classifier(replace(DEFAULT, pretraining=pretraining), sites, index)
+        continued = fit_classifier(replace(OXYGEN, pretraining=pretraining), sites, index)
         answers = {PRETRAINED: continued.predict(asked)}
         if len(np.unique(labels)) < 2:
             return answers | {method: np.full(len(test), labels[0]) for method in _METHODS[1:]}
         return answers | {
-            ALONE: pretraining.without(DEFAULT.grid, sites, index).predict(asked),
-            SCRATCH: fit_classifier(DEFAULT, sites, index).predict(asked),
+            ALONE: pretraining.without(OXYGEN.grid, sites, index).predict(asked),
+            SCRATCH: fit_classifier(OXYGEN, sites, index).predict(asked),
             VECTORS: _support_vectors(sites.intensity[index], labels, asked),
         }
 
@@ -150,7 +151,7 @@ def _support_vectors(
     """The strongest known classifier from scratch: normalised by the area of the window."""
     from sklearn.svm import SVC
 
-    first, stop = np.searchsorted(DEFAULT.grid.energy_eV, COMPARED_EV)
+    first, stop = np.searchsorted(OXYGEN.grid.energy_eV, COMPARED_EV)
 
     def window(spectra: np.ndarray) -> np.ndarray:
         part = spectra[:, first : stop + 1]

@@ -11,7 +11,7 @@ from nicegui import ui
 
 from nearedge.errors import NearedgeError
 from nearedge.web.charts import colours, read_chart, shift_chart, spectrum_chart
-from nearedge.web.components import ATOM_COLOURS, Atoms, Range
+from nearedge.web.components import Atoms, Range, atom_colour
 from nearedge.web.words import (
     novelty_words,
     number_words,
@@ -269,8 +269,7 @@ class AnswerView:
         if self._atoms.visible:
             self._atoms.show(site)
             legend = "".join(
-                f'<li><i style="background:{ATOM_COLOURS.get(kind, ATOM_COLOURS["other"])}"></i>'
-                f"{escape(kind)}</li>"
+                f'<li><i style="background:{atom_colour(kind)}"></i>{escape(kind)}</li>'
                 for kind in sorted(set(site["symbols"]))
             )
         around = ", ".join(

@@ -9,15 +9,34 @@ from nicegui.element import Element
 
 _STATIC = Path(__file__).parent / "static"
 
-# Colours as molecule viewers use them (Jmol's convention, darkened where it is too pale), and radii
-# in Å that leave the bonds to be seen.
-ATOM_COLOURS = {
-    "O": "#e5383b",
-    "Fe": "#d9822b",
-    "Li": "#9b6dd6",
-    "other": "#7d8a97",
-}
-_RADII_A = {"O": 0.42, "Fe": 0.55, "Li": 0.33, "other": 0.5}
+# Of Jmol's colours: paler ones are not seen on a white page.
+_LIGHTEST = 0.6
+# Red, green and blue in lightness (ITU-R BT.709).
+_LIGHTNESS = (0.2126, 0.7152, 0.0722)
+# Radius in Å of any atom, and what its covalent radius adds: leaves the bonds to be seen.
+_RADIUS_A, _COVALENT = 0.2, 0.27
+
+
+def atom_colour(element: str) -> str:
+    """Colour of an element's atoms: Jmol's, as molecule viewers use it, darkened where it is pale.
+
+    Examples
+    --------
+    >>> atom_colour("O")
+    '#ff0d0d'
+    """
+    from ase.data import atomic_numbers
+    from ase.data.colors import jmol_colors
+
+    colour = jmol_colors[atomic_numbers[element]]
+    shades = colour * min(1.0, _LIGHTEST / float(colour @ _LIGHTNESS))
+    return "#" + "".join(f"{round(255 * shade):02x}" for shade in shades)
+
+
+def _radius_A(element: str) -> float:
+    from ase.data import atomic_numbers, covalent_radii
+
+    return round(_RADIUS_A + _COVALENT * float(covalent_radii[atomic_numbers[element]]), 2)
 
 
 class Dropzone(Element, component="static/dropzone.js"):
@@ -66,15 +85,16 @@ class Atoms(Element, component="static/atoms.js"):
 
     def __init__(self) -> None:
         super().__init__()
-        self._props |= {"colours": ATOM_COLOURS, "radii": _RADII_A}
-        self._props |= {"symbols": [], "positions": [], "bonds": [], "label": "No site"}
+        self._props |= {"colours": [], "radii": []}
+        self._props |= {"positions": [], "bonds": [], "label": "No site"}
 
     def show(self, site: dict[str, Any]) -> None:
         """Show a site of `nearedge.web.nearest.sites_with_atoms`."""
         kinds = sorted(set(site["symbols"]))
         counts = ", ".join(f"{site['symbols'].count(kind)} {kind}" for kind in kinds)
         self._props |= {
-            "symbols": site["symbols"],
+            "colours": list(map(atom_colour, site["symbols"])),
+            "radii": list(map(_radius_A, site["symbols"])),
             "positions": site["positions_A"],
             "bonds": site["bonds"],
             "label": f"Atoms around a site with {site['environment']}: {counts}. "

@@ -4,7 +4,7 @@ export default {
   template: `<div class="ne-atoms"><canvas ref="canvas" tabindex="0" role="img" :aria-label="label"
     @pointerdown="grab" @pointermove="drag" @pointerup="held = null" @pointercancel="held = null"
     @wheel.prevent="wheel" @keydown="key"></canvas></div>`,
-  props: { symbols: Array, positions: Array, bonds: Array, colours: Object, radii: Object, label: String },
+  props: { positions: Array, bonds: Array, colours: Array, radii: Array, label: String },
   data: () => ({ held: null, zoom: 1 }),
   mounted() {
     this.turn = [[0.84, -0.2, 0.5], [0, 0.93, 0.37], [-0.54, -0.31, 0.78]];
@@ -83,9 +83,8 @@ export default {
       pen.globalAlpha = 1;
     },
     ball(pen, [x, y, , near], i, unit, style) {
-      const symbol = this.symbols[i];
-      const colour = this.colours[symbol] || this.colours.other;
-      const radius = (this.radii[symbol] || this.radii.other) * unit * near * (i === 0 ? 1.15 : 1);
+      const colour = this.colours[i];
+      const radius = this.radii[i] * unit * near * (i === 0 ? 1.15 : 1);
       const shade = pen.createRadialGradient(x - radius * 0.35, y - radius * 0.4, radius * 0.1, x, y, radius);
       shade.addColorStop(0, "#ffffff");
       shade.addColorStop(0.35, colour);
