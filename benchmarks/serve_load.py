@@ -3,7 +3,7 @@
     python benchmarks/serve_load.py [--clients 50] [--seconds 60] [--requests 10000]
 
 Clients run on the same machine and take their share of it. "At once" sends the next spectrum as
-soon as the answer is there; "each second" is what instruments do.
+soon as the answer is there; "each second" is what instruments do, each at a moment of its own.
 """
 
 from __future__ import annotations
@@ -28,7 +28,12 @@ from _serving import (
 async def _load(address: str, request: bytes, clients: int, seconds: float, pause: float) -> Tally:
     tally = Tally()
     until = time.perf_counter() + seconds
-    await asyncio.gather(*(client(address, request, tally, until, pause) for _ in range(clients)))
+
+    async def one(place: int) -> None:
+        await asyncio.sleep(pause * place / clients)
+        await client(address, request, tally, until, pause)
+
+    await asyncio.gather(*map(one, range(clients)))
     return tally
 
 
@@ -51,11 +56,11 @@ def main() -> None:
     site, scan = ((SPECTRA / name).read_bytes() for name in ("site.dat", "scan.xdi"))
     brief = f"{PREDICT}?why=false"
     cases = {
-        "calculated spectrum, each second": (upload(site), 1.0),
-        "measured spectrum, each second": (upload(scan), 1.0),
         "calculated spectrum, at once": (upload(site), 0.0),
+        "calculated spectrum, each second": (upload(site), 1.0),
+        "measured spectrum, at once": (upload(scan), 0.0),
+        "measured spectrum, each second": (upload(scan), 1.0),
         "calculated spectrum, at once, without why": (upload(site, path=brief), 0.0),
-        "measured spectrum, at once, without why": (upload(scan, path=brief), 0.0),
     }
     with server() as (address, process):
         for name, (request, pause) in cases.items():

@@ -13,9 +13,9 @@ from pathlib import Path
 from nearedge.errors import NearedgeError
 from nearedge.spectra.text import (
     COMMENT_PREFIXES,
+    COMMENT_STARTS,
     LONGEST_COMMENT,
     NumberTable,
-    is_comment,
     read_table,
 )
 
@@ -117,7 +117,8 @@ class SourceFile:
     @cached_property
     def comments(self) -> list[str]:
         """The first comment lines without their prefix, each cut where no program writes on."""
-        comments = islice(filter(is_comment, self.lines), _MOST_COMMENTS)
+        every = (line for line in self.lines if line.lstrip().startswith(COMMENT_STARTS))
+        comments = islice(every, _MOST_COMMENTS)
         return [line.strip()[:LONGEST_COMMENT].lstrip(COMMENT_PREFIXES) for line in comments]
 
     @cached_property

@@ -8,6 +8,7 @@ from array import array
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from jaxtyping import Float
@@ -15,7 +16,7 @@ from jaxtyping import Float
 from nearedge.errors import NearedgeError
 
 COMMENT_PREFIXES = "#%!;"
-_COMMENT_STARTS = tuple(COMMENT_PREFIXES)
+COMMENT_STARTS = tuple(COMMENT_PREFIXES)
 # A table of this many characters is read at once, if it holds none of these.
 _AT_ONCE = 2 * 10**6
 _UNUSUAL = re.compile(rf"[{COMMENT_PREFIXES}_]|\n[ \t]*\n")
@@ -205,7 +206,7 @@ def read_table(lines: Sequence[str], name: str, first_line: int = 1) -> NumberTa
 
 def is_comment(line: str) -> bool:
     """Tell whether a line starts with a comment prefix."""
-    return line.lstrip().startswith(_COMMENT_STARTS)
+    return line.lstrip().startswith(COMMENT_STARTS)
 
 
 def _at_once(rows: list[str], layout: _Layout) -> tuple[array[float], list[str]] | None:
@@ -221,10 +222,10 @@ def _at_once(rows: list[str], layout: _Layout) -> tuple[array[float], list[str]]
         return None
     cells = [row.split() for row in rows]
     columns = len(cells[0])
-    if not all(len(row) == columns for row in cells) or columns > _MOST_COLUMNS:
+    if set(map(len, cells)) != {columns} or columns > _MOST_COLUMNS:
         return None
     try:
-        values = array("d", [float(cell) for row in cells for cell in row])
+        values = array("d", map(float, chain.from_iterable(cells)))
     except ValueError:
         return None
     return (values, [row[-1] for row in cells]) if np.isfinite(values).all() else None

@@ -21,6 +21,7 @@ from nearedge.spectra.text import NumberTable, read_table
 _VERSION = re.compile(r"#\s*XDI/(\S+).*")
 _FIELD = re.compile(r"([A-Za-z][A-Za-z0-9_]*)\.([A-Za-z0-9_]+)\s*:\s*(\S.*)")
 _FAMILIES = "column|element|mono|scan|beamline|facility|detector|sample"
+_OWN_FIELD = re.compile(rf"(?i)#\s*({_FAMILIES})\.\w+\s*:")
 _COMMENT = "#"
 
 
@@ -29,7 +30,7 @@ def looks_like(source: SourceFile) -> bool:
     head = [line.strip() for line in source.lines[:80]]
     if _VERSION.fullmatch(head[0]):
         return True
-    fields = [line for line in head if re.match(rf"(?i)#\s*({_FAMILIES})\.\w+\s*:", line)]
+    fields = [line for line in head if _OWN_FIELD.match(line)]
     return len(fields) >= 3
 
 

@@ -86,8 +86,8 @@ def set_words(entry: Mapping[str, Any]) -> str:
 
 _STEPS = {
     "glitches": "Glitches removed",
-    "background": "Background below the edge subtracted",
-    "normalisation": "Normalised above the edge",
+    "background": "Background below the edge",
+    "normalisation": "Normalisation above the edge",
     "extension": "Continued to the ends of the model's axis",
     "alignment": "Energies aligned with the library",
     "sampling": "Sampled on the model's axis",
@@ -119,4 +119,5 @@ def _parameter(key: str, value: float | str) -> str:
     name, unit = (key[:-3], " eV") if key.endswith("_eV") else (key, "")
     if not isinstance(value, str):
         value = f"{round(value, 2):g}" if unit else f"{value:.4g}"
-    return f"{name.replace('_', ' ')} {value}{unit}"
+    label = "" if key == "reason" else f"{name.replace('_', ' ')} "
+    return f"{label}{value}{unit}"
