@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -138,6 +140,28 @@ def test_the_page_reads_a_spectrum_again_with_what_its_name_tells(tmp_path) -> N
     [first] = opened.json()
     for found in (first, moved.json()):
         assert "the absorber is Fe" in found["entry"]["message"]
+
+
+def test_a_client_that_goes_in_the_middle_of_an_upload_is_no_failure_to_log(
+    server, site, caplog
+) -> None:
+    place = urlsplit(server.address)
+    head = (
+        b"POST /api/v1/predict HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        b"Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 90000\r\n\r\n"
+    )
+    for body in (
+        b'--x\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\n1',
+        b"",
+    ):
+        with socket.create_connection((place.hostname, place.port)) as connection:
+            connection.sendall(head + body)
+            time.sleep(0.2)
+    with socket.create_connection((place.hostname, place.port)) as connection:
+        connection.sendall(b"no HTTP at all\r\n\r\n")
+        assert connection.recv(100).startswith(b"HTTP/1.1 400")
+    assert _post(server, ("a.dat", site)).status_code == 200
+    assert caplog.records == []
 
 
 @pytest.mark.parametrize("name", ["../../../etc/passwd", "/etc/passwd", "..\\..\\boot.ini", "."])

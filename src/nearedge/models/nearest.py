@@ -20,6 +20,8 @@ from nearedge.models.store import Attachment, Model
 NEAREST = 3
 #: Of the attachment that `nearedge.models.known_sites` makes.
 SITES_VERSION = 1
+# Sites that are compared with all others at once, which bounds the memory.
+_ROWS = 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,11 +149,15 @@ def _features(model: Model) -> tuple[np.ndarray, float]:
     known = known_sites(model)
     assert known is not None
     features = model.classifier.representation(known.intensity)
-    squares = _squares(features, features)
+    # Of a library of one trajectory, all sites but itself are of another one.
     alone = np.unique(known.group).size < 2
-    same = np.eye(len(features), dtype=bool) if alone else known.group[:, None] == known.group
-    squares[same] = np.inf
-    nearest = np.sqrt(squares.min(axis=1))
+    group = np.arange(len(features)) if alone else known.group
+    nearest = np.zeros(len(features))
+    for first in range(0, len(features), _ROWS):
+        rows = slice(first, first + _ROWS)
+        squares = _squares(features[rows], features)
+        squares[group[rows, None] == group] = np.inf
+        nearest[rows] = np.sqrt(squares.min(axis=1))
     finite = nearest[np.isfinite(nearest)]
     typical = float(np.median(finite)) if finite.size else 1.0
     return features, max(typical, 1e-12)

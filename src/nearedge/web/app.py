@@ -150,7 +150,8 @@ def configuration(app: FastAPI, settings: Settings) -> uvicorn.Config:
         app,
         http=BoundedProtocol,
         access_log=False,
-        log_level="warning",
+        # What is no HTTP gets its 400, and must not fill the log.
+        log_level="error",
         server_header=False,
         timeout_graceful_shutdown=int(settings.limits.seconds) + 5,
         ws_max_size=2 * 10**6,

@@ -17,8 +17,8 @@ from nearedge.web._frames import LONGEST_LINE, Answer, Task, pack_tasks
 from nearedge.web.limits import Limits
 
 # Small tasks that a worker takes at once: one call of the model answers them in little more time
-# than one of them.
-_TOGETHER = 16
+# than one of them. With more, those that just miss a batch wait longest; with fewer, all do.
+_TOGETHER = 10
 # Loading the libraries and the models takes a second.
 _START_SECONDS = 60.0
 _RETRY_SECONDS = 1.0
