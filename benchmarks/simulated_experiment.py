@@ -19,8 +19,7 @@ from held_out_models import held_out_models
 from nearedge.data import embedded_library
 from nearedge.library import open_library
 from nearedge.predict import predict
-from nearedge.spectra import Spectrum
-from nearedge.studies.simulated import simulate_scan
+from nearedge.spectra import Spectrum, simulated_scan
 
 OUT = Path("results/simulated_experiment.json")
 EACH = 60
@@ -30,11 +29,9 @@ def experiment(library, rows: np.ndarray, random: np.random.Generator):
     """One measurement of one trajectory: true coordination number, true shift, spectrum."""
     trajectory = library["trajectory_id"].values[rows]
     rows = rows[trajectory == random.choice(np.unique(trajectory))]
-    drawn = random.choice(rows, random.integers(20, 71))
-    energy_eV = library["energy"].values.astype(float)
-    mean = library["intensity"].values[drawn].astype(float).mean(axis=0)
-    scan = simulate_scan(energy_eV, mean, random)
-    truth = float(library["coordination"].values[drawn].astype(float).mean())
+    energy_eV, intensity = (library[name].values.astype(float) for name in ("energy", "intensity"))
+    scan = simulated_scan(energy_eV, intensity, rows, random)
+    truth = float(library["coordination"].values[scan.drawn].astype(float).mean())
     signal = scan.counts / scan.i0
     measured = Spectrum(scan.energy_eV, signal, "absolute", "simulated", "1", "table", raw=True)
     return truth, -scan.zero_eV, measured

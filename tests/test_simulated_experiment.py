@@ -15,9 +15,8 @@ from nearedge.mixtures import Sites, load_sites
 from nearedge.models import Model
 from nearedge.models.method import Method, fit_classifier, fit_samples
 from nearedge.predict import predict_files
-from nearedge.spectra import alignment_reference
+from nearedge.spectra import alignment_reference, simulated_scan
 from nearedge.studies.near_edge import OXYGEN
-from nearedge.studies.simulated import simulate_scan
 from nearedge.uncertainty import answer_out_of_fold, calibrate, to_attachment
 
 pytestmark = pytest.mark.slow
@@ -82,11 +81,9 @@ def _write_xdi(path: Path, energy_eV: np.ndarray, i0: np.ndarray, signal: np.nda
 def _experiment(library, rows: np.ndarray, path: Path, seed: int) -> tuple[float, float, Path]:
     """One measurement: true coordination number, true shift, and its file."""
     random = np.random.default_rng(seed)
-    drawn = random.choice(rows, random.integers(20, 71))
-    energy_eV = library["energy"].values.astype(float)
-    mean = library["intensity"].values[drawn].astype(float).mean(axis=0)
-    scan = simulate_scan(energy_eV, mean, random)
-    truth = float(library["coordination"].values[drawn].astype(float).mean())
+    energy_eV, intensity = (library[name].values.astype(float) for name in ("energy", "intensity"))
+    scan = simulated_scan(energy_eV, intensity, rows, random)
+    truth = float(library["coordination"].values[scan.drawn].astype(float).mean())
     return truth, -scan.zero_eV, _write_xdi(path, scan.energy_eV, scan.i0, scan.counts)
 
 

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from nearedge.models.attribution import (
     Attribution,
     deciding_ranges,
-    integrated_gradients,
+    integrated_gradients_of,
     library_mean,
 )
 from nearedge.models.nearest import nearest_sites
@@ -32,7 +32,9 @@ _Averaged = tuple[np.ndarray, np.ndarray | None, np.ndarray | None]
 
 
 def average_answers(
-    model: Model, intensity: Float[np.ndarray, "node n energy"], stretch: float = 1.0
+    model: Model,
+    intensity: Float[np.ndarray, "node n energy"],
+    stretch: float | Float[np.ndarray, " n"] = 1.0,
 ) -> Answers:
     """Answer spectra that may be any of several, all alike probable: the same at several shifts.
 
@@ -49,7 +51,7 @@ def average_answers(
     intensity
         Spectra on its grid, for every node.
     stretch
-        How much wider the distribution is than its nodes are spread.
+        How much wider the distribution is than its nodes are spread; of all, or of each.
     """
     if len(intensity) == 1:
         return answer(model, intensity[0])
@@ -65,7 +67,7 @@ def average_answers(
         if low is None or high is None or every.coverage is None:
             return mean, None, None
         normal = NormalDist().inv_cdf((1 + every.coverage) / 2)
-        reach = model.info["reference"].get("reach", normal) * stretch * spread
+        reach = model.info["reference"].get("reach", normal) * (stretch * spread.T).T
         below = np.hypot((at_nodes - nodes(low)).mean(axis=0), reach)
         above = np.hypot((nodes(high) - at_nodes).mean(axis=0), reach)
         return mean, mean - below, mean + above
@@ -124,7 +126,7 @@ def why(model: Model, intensity: Float[np.ndarray, "n energy"]) -> list[dict[str
     """
     labels = [str(label) for label in model.classifier.classes]
     energy_eV, mean = EnergyGrid(**model.info["grid"]).energy_eV, library_mean(model)
-    best = model.classifier.predict_proba(intensity).argmax(axis=1)
+    best = model.classifier.predict_proba(intensity).argmax(axis=1).tolist()
     nearest = nearest_sites(model, intensity)
 
     def decided(found: Attribution) -> dict[str, Any]:
@@ -133,22 +135,22 @@ def why(model: Model, intensity: Float[np.ndarray, "n energy"]) -> list[dict[str
             "energies": deciding_ranges(found, energy_eV),
         }
 
-    said = []
-    for row, (spectrum, code) in enumerate(zip(intensity, best.tolist(), strict=True)):
-        environment = integrated_gradients(model.classifier, spectrum, mean, code)
-        number = integrated_gradients(model.regressor, spectrum, mean)
-        said.append(
-            {
-                "environment": {
-                    "label": labels[code],
-                    "probability": environment.output,
-                    **decided(environment),
-                },
-                "coordination": {"mean": number.output, **decided(number)},
-                "nearest": None if nearest is None else nearest[row],
-            }
+    environments = integrated_gradients_of(model.classifier, intensity, mean, best)
+    numbers = integrated_gradients_of(model.regressor, intensity, mean, [0] * len(intensity))
+    return [
+        {
+            "environment": {
+                "label": labels[code],
+                "probability": environment.output,
+                **decided(environment),
+            },
+            "coordination": {"mean": number.output, **decided(number)},
+            "nearest": None if nearest is None else nearest[row],
+        }
+        for row, (code, environment, number) in enumerate(
+            zip(best, environments, numbers, strict=True)
         )
-    return said
+    ]
 
 
 def sensitivities(

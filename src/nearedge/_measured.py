@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
@@ -132,33 +132,36 @@ class Stack:
         UsageError
             If a step or background is unknown.
         """
-        first = self.spectra[0]
-        arguments: dict[str, Any] = {
-            # What a program computed has neither glitches nor a background, whatever its axis.
-            "skip": PREPARATION_STEPS if first.kind == "computed" else self.handling.skip,
-            "background": self.handling.background,
-            "electron_loss": first.kind == "eels",
-            "normalised": first.raw is False,
-            "typical": self.typical(),
-        }
-        steps = None
-        for start in range(0, len(self.spectra), _BLOCK):
+        first = self._first_block
+        yield slice(0, min(_BLOCK, len(self.spectra))), first
+        steps = first.common_steps
+        form = next((s["form"] for s in steps if s["step"] == "background"), None)
+        for start in range(_BLOCK, len(self.spectra), _BLOCK):
             rows = slice(start, min(start + _BLOCK, len(self.spectra)))
-            try:
-                block = prepare(
-                    first.energy_eV,
-                    self.intensity(rows),
-                    self.model.info["absorber"],
-                    self.model.info["edge"],
-                    **arguments,
-                )
-            except NearedgeError as error:
-                raise NoAnswer(str(error)) from error
-            if steps is None:
-                steps = block.common_steps
-                form = next((s["form"] for s in steps if s["step"] == "background"), None)
-                arguments["background"] = form
-            yield rows, replace(block, common_steps=steps)
+            yield rows, replace(self._prepared(rows, form), common_steps=steps)
+
+    @cached_property
+    def _first_block(self) -> Prepared:
+        """Needed twice: to find the shift, and to ask the model."""
+        return self._prepared(slice(0, _BLOCK), self.handling.background)
+
+    def _prepared(self, rows: slice, background: str | None) -> Prepared:
+        first = self.spectra[0]
+        try:
+            return prepare(
+                first.energy_eV,
+                self.intensity(rows),
+                self.model.info["absorber"],
+                self.model.info["edge"],
+                # What a program computed has neither glitches nor a background, whatever its axis.
+                skip=PREPARATION_STEPS if first.kind == "computed" else self.handling.skip,
+                background=background,
+                electron_loss=first.kind == "eels",
+                normalised=first.raw is False,
+                typical=self.typical(),
+            )
+        except NearedgeError as error:
+            raise NoAnswer(str(error)) from error
 
 
 @lru_cache(maxsize=4)

@@ -14,6 +14,11 @@ def plain(value: Any) -> Any:
     >>> plain({"mean": float("nan"), "interval": (1.0, 2.0)})
     {'mean': None, 'interval': [1.0, 2.0]}
     """
+    kind = type(value)
+    if kind is str or kind is int or kind is bool or value is None:
+        return value
+    if kind is float:
+        return value if math.isfinite(value) else None
     if isinstance(value, dict):
         return {str(key): plain(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, fields
-from functools import cache
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field, fields, replace
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -57,8 +57,9 @@ __all__ = [
 _RIVAL = 0.05
 # ... in the environment, and in the coordination number to within this.
 _AGREE = 0.5
-# Spectra that are answered at once, which bounds the memory.
+# Spectra that are sampled at once, and of how many the model is asked at once; bounds the memory.
 _BLOCK = 5000
+_TOGETHER = 1000
 
 
 @dataclass(frozen=True)
@@ -228,7 +229,7 @@ def predict(
         as six predictions.
     why
         Whether to tell which energies decided, and the nearest sites of the library. It takes some
-        10 ms for each spectrum.
+        2 ms for each spectrum.
 
     Returns
     -------
@@ -246,7 +247,6 @@ def predict(
     shift = _given(shift_eV)
     measured = [i for i, spectrum in enumerate(spectra) if _is_measured(spectrum)]
     stacks = _grouped(spectra, measured, one_instrument)
-    answers: dict[int, Prediction] = {}
     failed: NearedgeError | None = None
     if one_instrument and shift is None and len(measured) > 1:
         usable = [
@@ -258,18 +258,19 @@ def predict(
             shift = align(usable) if usable else None
         except NearedgeError as error:
             failed = error
-    for rows in stacks:
-        stack = Stack([spectra[i] for i in rows], model, handling)
-        found = (
-            _of_stack(stack, shift, sensitivity, why)
-            if failed is None
-            else _all_unanswered(stack, failed)
-        )
-        answers |= zip(rows, found, strict=True)
-    calculated = [i for i in range(len(spectra)) if not _is_measured(spectra[i])]
-    for rows in _grouped(spectra, calculated, None):
-        found = _of_calculated([spectra[i] for i in rows], model, sensitivity, why)
-        answers |= zip(rows, found, strict=True)
+
+    def questions() -> Iterator[_Question]:
+        for rows in stacks:
+            stack = Stack([spectra[i] for i in rows], model, handling)
+            if failed is None:
+                yield from _of_stack(stack, rows, shift, sensitivity)
+            else:
+                yield _all_unanswered(stack, rows, failed)
+        calculated = [i for i in range(len(spectra)) if not _is_measured(spectra[i])]
+        for rows in _grouped(spectra, calculated, None):
+            yield from _of_calculated([spectra[i] for i in rows], rows, model, sensitivity)
+
+    answers = _answers(questions(), model, why)
     return [answers[index] for index in range(len(spectra))]
 
 
@@ -388,10 +389,58 @@ def _grouped(
     return list(groups.values())
 
 
+@dataclass(frozen=True, eq=False)
+class _Question:
+    """Spectra with one shift that the model is asked about, and what is told beside its answers.
+
+    Attributes
+    ----------
+    rows
+        Positions of the spectra among those that were given.
+    spectra
+        The spectra as they were read.
+    steps
+        What was done to each; None where that is not known.
+    error
+        Why there is nothing to ask; what follows has no meaning then.
+    sampled
+        On the model's grid, for each of the shifts that are possible; shape (node, spectrum, grid).
+    alignment, notes
+        What is told of the shift.
+    usable
+        Which of the spectra show an edge.
+    stretch
+        See `average_answers`.
+    fwhm_eV
+        Full width that the spectra have, to tell how sensitive the answers are; None not to.
+    rivals, at_rivals
+        Separate alignments that are probable, and the spectra there as in `sampled`.
+    """
+
+    rows: Sequence[int]
+    spectra: Sequence[Spectrum]
+    steps: Sequence[list[dict[str, Any]] | None]
+    error: NearedgeError | None = None
+    sampled: np.ndarray = field(default_factory=lambda: np.zeros((1, 0, 1)))
+    alignment: dict[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    usable: np.ndarray | None = None
+    stretch: float = 1.0
+    fwhm_eV: float | None = None
+    rivals: Sequence[float] = ()
+    at_rivals: np.ndarray | None = None
+
+    @cached_property
+    def good(self) -> np.ndarray:
+        """Which of the spectra can be asked about."""
+        positive = (self.sampled.mean(axis=2) > 0).all(axis=0)
+        return positive if self.usable is None else positive & self.usable
+
+
 def _of_calculated(
-    spectra: Sequence[Spectrum], model: Model, sensitivity: bool, why: bool
-) -> list[Prediction]:
-    """Answers to calculated or relative spectra that share their energies."""
+    spectra: Sequence[Spectrum], rows: Sequence[int], model: Model, sensitivity: bool
+) -> Iterator[_Question]:
+    """Questions about calculated or relative spectra that share their energies."""
     grid = EnergyGrid(**model.info["grid"])
     first, shift, notes = spectra[0], 0.0, ()
     if first.axis == "absolute" and first.edge_energy_eV is not None:
@@ -400,72 +449,67 @@ def _of_calculated(
             f"energies taken relative to the file's Fermi level, {first.edge_energy_eV:.2f} eV",
         )
     sampling = {"step": "sampling", **model.info["grid"]}
-    answers: list[Prediction] = []
     for start in range(0, len(spectra), _BLOCK):
-        block = spectra[start : start + _BLOCK]
-        rows = np.stack([spectrum.intensity for spectrum in block])
+        block, at = spectra[start : start + _BLOCK], rows[start : start + _BLOCK]
         try:
             check_element(first, model)
-            sampled = resample(first.energy_eV + shift, rows, grid)
+            values = np.stack([spectrum.intensity for spectrum in block])
+            sampled = resample(first.energy_eV + shift, values, grid)
         except NearedgeError as error:
-            answers += [_unanswered(spectrum, error) for spectrum in block]
+            yield _Question(at, block, [None] * len(block), error)
             continue
-        answers += _answered(
+        yield _Question(
+            at,
             block,
-            model,
-            sampled[None],
+            [[sampling]] * len(block),
+            sampled=sampled[None],
             alignment={"shift_eV": shift, "scale": 1.0},
             notes=notes,
-            steps=[[sampling]] * len(block),
             fwhm_eV=_typical_width(model) if sensitivity else None,
-            why=why,
         )
-    return answers
 
 
 def _of_stack(
-    stack: Stack, shift: ShiftEstimate | None, sensitivity: bool, why: bool
-) -> list[Prediction]:
-    """Answers to measured spectra that share their energies and their shift."""
+    stack: Stack, rows: Sequence[int], shift: ShiftEstimate | None, sensitivity: bool
+) -> Iterator[_Question]:
+    """Questions about measured spectra that share their energies and their shift."""
     grid = EnergyGrid(**stack.model.info["grid"])
-    answers: list[Prediction] = []
     try:
         stack.check()
         found = align([stack]) if shift is None else shift
         alignment, notes = _told(found, stack)
         at_eV = nodes(found)
-        for rows, block in stack.prepared():
-            sampled = np.stack(list(inputs(block, grid, at_eV)))
-            tail = [
-                {"step": "alignment", **alignment},
-                {"step": "sampling", **stack.model.info["grid"]},
-            ]
-            answered = _answered(
-                stack.spectra[rows],
-                stack.model,
-                sampled,
+        rivals = [at for at, share in found.alternatives() if share >= _RIVAL]
+        tail = [
+            {"step": "alignment", **alignment},
+            {"step": "sampling", **stack.model.info["grid"]},
+        ]
+        for part, block in stack.prepared():
+            yield _Question(
+                rows[part],
+                stack.spectra[part],
+                [block.steps(row) + tail for row in range(len(block.intensity))],
+                sampled=np.stack(list(inputs(block, grid, at_eV))),
                 alignment=alignment,
                 notes=notes,
-                steps=[block.steps(row) + tail for row in range(len(block.intensity))],
-                fwhm_eV=_width(found, stack.model) if sensitivity else None,
-                why=why,
                 usable=block.rises,
                 stretch=stretch_of(found, at_eV),
+                fwhm_eV=_width(found, stack.model) if sensitivity else None,
+                rivals=rivals if len(rivals) > 1 else (),
+                at_rivals=(
+                    np.stack(list(inputs(block, grid, np.array(rivals))))
+                    if len(rivals) > 1
+                    else None
+                ),
             )
-            rivals = [at for at, share in found.alternatives() if share >= _RIVAL]
-            if len(rivals) > 1:
-                rows_at = np.stack(list(inputs(block, grid, np.array(rivals))))
-                answered = _only_agreed(answered, stack.model, rows_at, rivals)
-            answers += answered
+    except UsageError:
+        raise
     except NearedgeError as error:
-        if isinstance(error, UsageError):
-            raise
-        return _all_unanswered(stack, error)
-    return answers
+        yield _all_unanswered(stack, rows, error)
 
 
-def _all_unanswered(stack: Stack, error: NearedgeError) -> list[Prediction]:
-    """Abstentions from all spectra of a stack, with what was done to them before."""
+def _all_unanswered(stack: Stack, rows: Sequence[int], error: NearedgeError) -> _Question:
+    """No question about any spectrum of a stack, but what was done to them before."""
     try:
         stack.check()
         steps = [
@@ -473,10 +517,36 @@ def _all_unanswered(stack: Stack, error: NearedgeError) -> list[Prediction]:
         ]
     except NearedgeError:
         steps = [None] * len(stack.spectra)
-    return [
-        _unanswered(spectrum, error, done)
-        for spectrum, done in zip(stack.spectra, steps, strict=True)
-    ]
+    return _Question(rows, stack.spectra, steps, error)
+
+
+def _answers(questions: Iterator[_Question], model: Model, why: bool) -> dict[int, Prediction]:
+    """Ask the model about many spectra at once, as far as they have equally many shifts."""
+    answers: dict[int, Prediction] = {}
+    waiting: dict[int, list[_Question]] = {}
+
+    def ask(together: list[_Question]) -> None:
+        try:
+            answers.update(_asked(together, model, why))
+        except UsageError:
+            raise
+        except NearedgeError as error:
+            if len(together) > 1:
+                for question in together:
+                    ask([question])
+                return
+            [one] = together
+            answers.update(_asked([replace(one, error=error)], model, why))
+
+    for question in questions:
+        together = waiting.setdefault(len(question.sampled), [])
+        together.append(question)
+        if sum(len(one.rows) for one in together) >= _TOGETHER:
+            ask(together)
+            together.clear()
+    for together in waiting.values():
+        ask(together)
+    return answers
 
 
 def _told(found: ShiftEstimate, stack: Stack) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -530,39 +600,57 @@ def _unanswered(
     )
 
 
+def _asked(
+    questions: Sequence[_Question], model: Model, why: bool
+) -> Iterator[tuple[int, Prediction]]:
+    """Position and prediction of every spectrum of questions with equally many shifts."""
+    open_ones = [one for one in questions if one.error is None and one.good.any()]
+    parts = [one.sampled[:, one.good] for one in open_ones]
+    asked = reasons = None
+    if parts:
+        stretch = np.repeat([one.stretch for one in open_ones], [part.shape[1] for part in parts])
+        together = np.concatenate(parts, axis=1)
+        asked = average_answers(model, together, stretch)
+        reasons = why_of(model, together[len(together) // 2]) if why else None
+    start = 0
+    for question in questions:
+        if question.error is not None:
+            found = [
+                _unanswered(spectrum, question.error, steps)
+                for spectrum, steps in zip(question.spectra, question.steps, strict=True)
+            ]
+        else:
+            found = _answered(question, model, asked, reasons, start)
+            start += int(question.good.sum())
+        yield from zip(question.rows, found, strict=True)
+
+
 def _answered(
-    spectra: Sequence[Spectrum],
+    question: _Question,
     model: Model,
-    sampled: np.ndarray,
-    *,
-    alignment: dict[str, Any],
-    notes: tuple[str, ...],
-    steps: Sequence[list[dict[str, Any]]],
-    fwhm_eV: float | None,
-    why: bool,
-    usable: np.ndarray | None = None,
-    stretch: float = 1.0,
+    asked: Answers | None,
+    reasons: Sequence[dict[str, Any]] | None,
+    start: int,
 ) -> list[Prediction]:
-    """Ask the model about spectra on its grid, of shape (node, spectrum, grid)."""
-    positive = (sampled.mean(axis=2) > 0).all(axis=0)
-    good = positive if usable is None else positive & usable
-    asked = average_answers(model, sampled[:, good], stretch)
+    """Predictions from the answers, of which the question's own begin at `start`."""
+    good, steps = question.good, question.steps
     # Copied, so that the other shifts' intensities are not kept with it.
-    middle = sampled[len(sampled) // 2].copy()
+    middle = question.sampled[len(question.sampled) // 2].copy()
     changes: list[dict[str, Any]] | None = None
-    if fwhm_eV is not None and good.any():
-        changes = sensitivities(model, EnergyGrid(**model.info["grid"]), middle[good], fwhm_eV)
-    reasons = why_of(model, middle[good]) if why and good.any() else None
+    if question.fwhm_eV is not None and good.any():
+        grid = EnergyGrid(**model.info["grid"])
+        changes = sensitivities(model, grid, middle[good], question.fwhm_eV)
     place, labels = np.cumsum(good) - 1, _labels(model)
     told = model.info.get("label_scheme")
     scheme = None if told is None else LabelScheme.from_dict(told)
     predictions = []
-    for row, spectrum in enumerate(spectra):
-        if not good[row]:
+    for row, spectrum in enumerate(question.spectra):
+        if asked is None or not good[row]:
             empty = NoAnswer("nothing rises at the edge, or the spectrum is not positive there")
             predictions.append(_unanswered(spectrum, empty, steps[row]))
             continue
-        index = int(place[row])
+        own = int(place[row])
+        index = start + own
         answer = _row(labels, asked, index)
         if model.composition is not None and asked.composition is not None:
             kinds = [str(label) for label in model.composition.classes]
@@ -570,7 +658,7 @@ def _answered(
         if scheme is not None:
             answer["coordination"] |= _ratio(scheme, answer["coordination"])
         novel = answer["novelty"]["flag"]
-        message = "; ".join((*spectrum.notes, *notes))
+        message = "; ".join((*spectrum.notes, *question.notes))
         if novel:
             message = "; ".join(filter(None, (answer["novelty"]["reason"], message)))
             answer |= {"environment": None, "coordination": None, "composition": None}
@@ -580,15 +668,17 @@ def _answered(
                 spectrum.scan,
                 "abstained" if novel else "ok",
                 **answer,
-                alignment=dict(alignment),
+                alignment=dict(question.alignment),
                 message=message,
                 preparation=steps[row],
-                sensitivity=None if changes is None else changes[index],
+                sensitivity=None if changes is None else changes[own],
                 why=None if reasons is None else reasons[index],
                 intensity=middle[row],
             )
         )
-    return predictions
+    if question.at_rivals is None:
+        return predictions
+    return _only_agreed(predictions, model, question.at_rivals, question.rivals)
 
 
 def _row(labels: Sequence[str], asked: Answers, index: int) -> dict[str, Any]:

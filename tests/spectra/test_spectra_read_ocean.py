@@ -55,6 +55,16 @@ def test_the_name_that_ocean_gave_a_file_tells_the_element_and_the_edge(shared_d
     assert unnamed.element is None
 
 
+def test_a_file_that_is_stored_under_another_name_may_still_tell_its_own(shared_data, tmp_path):
+    called = "absspct_Fe.0001_1s_01"
+    stored = tmp_path / "0f3a"
+    stored.write_bytes((shared_data / "ocean" / "iron_K_2photons" / called).read_bytes())
+    (iron,) = read_spectra(stored, original_name=called)
+    assert (iron.element, iron.edge, iron.source) == ("Fe", "K", str(stored))
+    (unnamed,) = read_spectra(stored)
+    assert unnamed.element is None
+
+
 @pytest.mark.parametrize("file", PEAK_EV_AND_BROADENING_EV)
 def test_peak_and_broadening(shared_data, file):
     peak_eV, broadening_eV = PEAK_EV_AND_BROADENING_EV[file]

@@ -103,6 +103,43 @@ def test_a_shift_that_is_given_is_used(server, measured) -> None:
     assert answer["alignment"]["shift_eV"] == -530.5
 
 
+def _ocean() -> bytes:
+    """A spectrum as OCEAN 2.5 writes it; nothing in it tells the element."""
+    energy_eV = np.linspace(-40, 68, 400)
+    rise = np.arctan(energy_eV) / np.pi + 0.5 + 0.4 * np.exp(-((energy_eV - 3) ** 2))
+    rows = zip(energy_eV, rise, strict=True)
+    return "".join(f"{e:.6f} {i:.6e} {i:.6e} 0.1 100 0.018 1.5 400\n" for e, i in rows).encode()
+
+
+@pytest.mark.parametrize("folder", ["", "../../etc/", "C:\\data\\"])
+def test_an_upload_keeps_what_its_name_tells_of_the_element(server, site, folder: str) -> None:
+    iron = (f"{folder}absspct_Fe.0001_1s_01", _ocean())
+    # Alone it is read by itself, among others as part of a series.
+    for files in ([iron], [iron, ("site.dat", site)]):
+        entry = _post(server, *files).json()[0]
+        assert entry["status"] == "abstained"
+        assert "the absorber is Fe" in entry["message"]
+        assert entry["file"] == "absspct_Fe.0001_1s_01"
+    oxygen = _post(server, ("absspct_O_.0001_1s_01", _ocean())).json()[0]
+    assert "the absorber is" not in oxygen["message"]
+
+
+def test_the_page_reads_a_spectrum_again_with_what_its_name_tells(tmp_path) -> None:
+    from nearedge.web._frames import Task
+    from nearedge.web.answering import answer_tasks, load_models
+    from nearedge.web.limits import Limits
+
+    (stored := tmp_path / "0f3a").write_bytes(_ocean())
+    files = (("absspct_Fe.0001_1s_01", str(stored)),)
+    common = {"model": "default"}
+    again = common | {"index": 0, "shift_eV": 1.0}
+    tasks = [Task("open", files, common), Task("shift", files, again)]
+    opened, moved = answer_tasks(tasks, load_models({"default": "default"}), Limits())
+    [first] = opened.json()
+    for found in (first, moved.json()):
+        assert "the absorber is Fe" in found["entry"]["message"]
+
+
 @pytest.mark.parametrize("name", ["../../../etc/passwd", "/etc/passwd", "..\\..\\boot.ini", "."])
 def test_a_name_is_shown_and_never_used_as_a_path(server, site, name: str) -> None:
     [answer] = _post(server, (name, site)).json()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from itertools import combinations
 
 import numpy as np
@@ -103,6 +104,23 @@ def normalised_window(
 
 
 @dataclass(frozen=True, eq=False)
+class _Known:
+    """Centres and their coefficients as they are worked with.
+
+    Attributes
+    ----------
+    centres, radial
+        In double precision: large coefficients of near spectra cancel.
+    squares
+        Squared lengths of the centres.
+    """
+
+    centres: Float[np.ndarray, "centre point"]
+    radial: Float[np.ndarray, "centre output"]
+    squares: Float[np.ndarray, " centre"]
+
+
+@dataclass(frozen=True, eq=False)
 class Expansion:
     """f(x) = bias + linear . u(x) + sum over centres z of radial_z exp(-|v(x) - z|^2).
 
@@ -137,15 +155,19 @@ class Expansion:
             are not finite, or a mean that is not positive.
         """
         self.preprocessing.check(x)
-        values = np.empty((len(x), len(self.bias)), x.dtype)
-        # Large coefficients of near spectra cancel, which takes double precision.
-        centres, radial = self.centres.astype(np.float64), self.radial.astype(np.float64)
+        values, known = np.empty((len(x), len(self.bias)), x.dtype), self.known
         for first in range(0, len(x), _BLOCK):
             block = x[first : first + _BLOCK].astype(np.float64)
-            near = gaussians(self.window.inputs(block), centres) @ radial
+            near = _gaussians(self.window.inputs(block), known.centres, known.squares)
             whole = self.preprocessing.inputs(block) @ self.linear if self.linear.any() else 0.0
-            values[first : first + _BLOCK] = near + whole + self.bias
+            values[first : first + _BLOCK] = near @ known.radial + whole + self.bias
         return values
+
+    @cached_property
+    def known(self) -> _Known:
+        """What every question needs of the centres."""
+        centres = self.centres.astype(np.float64)
+        return _Known(centres, self.radial.astype(np.float64), np.square(centres).sum(axis=1))
 
     def only(self, outputs: Sequence[int]) -> Expansion:
         """The same expansion with some of its outputs; the centres are shared, not copied."""
@@ -172,9 +194,9 @@ class Expansion:
         weight
             Of every output.
         """
-        inputs, centres = self.window.inputs(x), self.centres.astype(x.dtype)
-        strength = gaussians(inputs, centres) * (weight @ self.radial.T)
-        near = -2 * (strength.sum(axis=1, keepdims=True) * inputs - strength @ centres)
+        inputs, known = self.window.inputs(x), self.known
+        strength = _gaussians(inputs, known.centres, known.squares) * (weight @ known.radial.T)
+        near = -2 * (strength.sum(axis=1, keepdims=True) * inputs - strength @ known.centres)
         whole = (weight @ self.linear.T) / self.preprocessing.scale
         return self.window.pull_back(near, x) + whole
 
@@ -189,9 +211,17 @@ def gaussians(
     >>> gaussians(np.array([[0.0, 1.0]]), np.array([[0.0, 1.0], [1.0, 1.0]])).round(3)
     array([[1.   , 0.368]])
     """
+    return _gaussians(inputs, centres, np.square(centres).sum(axis=1))
+
+
+def _gaussians(
+    inputs: Float[np.ndarray, "spectrum point"],
+    centres: Float[np.ndarray, "centre point"],
+    centre_squares: Float[np.ndarray, " centre"],
+) -> Float[np.ndarray, "spectrum centre"]:
     squares = 2 * inputs @ centres.T
     squares -= np.square(inputs).sum(axis=1)[:, None]
-    squares -= np.square(centres).sum(axis=1)
+    squares -= centre_squares
     # Rounding may leave a spectrum at less than no distance from itself.
     return np.exp(np.minimum(squares, 0, out=squares), out=squares)
 
@@ -303,15 +333,20 @@ def read_samples(
         or regressor.expansion.centres is not composition.expansion.centres
     ):
         return regressor.predict_with_spread(x), composition.predict_proba(x)
-    one, other = regressor.expansion, composition.expansion
-    both = replace(
+    both = _side_by_side(regressor.expansion, composition.expansion).outputs(x)
+    own = len(regressor.expansion.bias)
+    return regressor.numbers(both[:, :own]), composition.probabilities(both[:, own:])
+
+
+@lru_cache(maxsize=4)
+def _side_by_side(one: Expansion, other: Expansion) -> Expansion:
+    """The outputs of two expansions around the same centres."""
+    return replace(
         one,
         radial=np.concatenate([one.radial, other.radial], axis=1),
         linear=np.concatenate([one.linear, other.linear], axis=1),
         bias=np.concatenate([one.bias, other.bias]),
-    ).outputs(x)
-    own = len(one.bias)
-    return regressor.numbers(both[:, :own]), composition.probabilities(both[:, own:])
+    )
 
 
 def reconciled(
@@ -381,11 +416,17 @@ def pair_logits(
     >>> pair_logits(np.array([[30.0, 30.0, 0.0]]), 3).round(1)
     array([[ -0. , -30.7, -30.7]])
     """
-    logits = np.zeros((len(outputs), classes), outputs.dtype)
-    for output, (one, other) in zip(outputs.T, combinations(range(classes), 2), strict=True):
-        logits[:, one] -= np.logaddexp(0, -output)
-        logits[:, other] -= np.logaddexp(0, output)
-    return logits
+    one, other = _sides(classes)
+    against = -np.logaddexp(0, -outputs) @ one - np.logaddexp(0, outputs) @ other
+    return against.astype(outputs.dtype, copy=False)
+
+
+@lru_cache(maxsize=8)
+def _sides(classes: int) -> tuple[Float[np.ndarray, "pair class"], Float[np.ndarray, "pair class"]]:
+    """Which class a pair's output is for, and which one it is against: 1 there, else 0."""
+    every = np.eye(classes)
+    pairs = np.array(list(combinations(range(classes), 2)))
+    return every[pairs[:, 0]], every[pairs[:, 1]]
 
 
 def pair_slopes(
@@ -393,9 +434,8 @@ def pair_slopes(
 ) -> Float[np.ndarray, "row pair"]:
     """Gradient with respect to pairs' outputs, from one with respect to `pair_logits`."""
     against = 1 / (1 + np.exp(np.clip(outputs, -50, 50)))
-    pairs = list(combinations(range(weight.shape[1]), 2))
-    one, other = (weight[:, list(side)] for side in zip(*pairs, strict=True))
-    return one * against - other * (1 - against)
+    one, other = _sides(weight.shape[1])
+    return weight @ one.T * against - weight @ other.T * (1 - against)
 
 
 def on_simplex(values: Float[np.ndarray, "row column"]) -> Float[np.ndarray, "row column"]:

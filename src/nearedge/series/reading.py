@@ -46,7 +46,8 @@ def read_pieces(
     path
         The file. If it cannot be read on, the rest of it is one fault.
     options
-        Further arguments of `nearedge.spectra.iter_blocks`.
+        Further arguments of `nearedge.spectra.iter_blocks`; and under ``names``, by path, what
+        files were called where they came from.
     start
         First spectrum, counted from 0.
     size
@@ -59,8 +60,10 @@ def read_pieces(
     """
     held: Piece | None = None
     place = start
+    arguments = {key: value for key, value in options.items() if key != "names"}
+    arguments["original_name"] = options.get("names", {}).get(path)
     try:
-        for block in iter_blocks(path, start=start, size=size, **options):
+        for block in iter_blocks(path, start=start, size=size, **arguments):
             if held is not None:
                 yield held
             held = Piece(path, place, block.total or 0, _items(block))

@@ -40,7 +40,7 @@ class Options:
     Attributes
     ----------
     reading
-        Further arguments of `nearedge.spectra.iter_blocks`.
+        See the options of `nearedge.series.reading.read_pieces`.
     predicting
         Further arguments of `nearedge.predict.predict`.
     one_instrument

@@ -7,12 +7,7 @@ from nearedge.spectra.axis import Axis
 from nearedge.spectra.blocks import SpectrumBlock
 from nearedge.spectra.edges import is_near_edge, tabulated_edge_eV
 from nearedge.spectra.grid import PAPER_GRID, EnergyGrid, resample
-from nearedge.spectra.library_reference import (
-    AROUND_EV,
-    alignment_reference,
-    mixtures_reference,
-    simulated_measurement,
-)
+from nearedge.spectra.library_reference import alignment_reference, mixtures_reference
 from nearedge.spectra.matching import ShiftEstimate, known_shift, match
 from nearedge.spectra.normalise import broaden, normalise
 from nearedge.spectra.prepare import (
@@ -24,6 +19,7 @@ from nearedge.spectra.prepare import (
 )
 from nearedge.spectra.read import iter_blocks, read_spectra
 from nearedge.spectra.reference import Reference, load_reference
+from nearedge.spectra.simulated import AROUND_EV, simulated_measurement, simulated_scan
 from nearedge.spectra.spectrum import Spectrum
 
 __all__ = [
@@ -54,5 +50,6 @@ __all__ = [
     "read_spectra",
     "resample",
     "simulated_measurement",
+    "simulated_scan",
     "tabulated_edge_eV",
 ]

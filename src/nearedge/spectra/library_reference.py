@@ -10,27 +10,21 @@ from jaxtyping import Float, Int
 
 from nearedge.errors import NearedgeError
 from nearedge.spectra.matching import match
-from nearedge.spectra.normalise import broaden
 from nearedge.spectra.reference import Reference
+from nearedge.spectra.simulated import AROUND_EV, drawn_sites, simulated_measurement
 
-# Mixtures of so many sites, and so many of each group, tell how samples differ.
-SITES_IN_A_SAMPLE = (20, 70)
+# So many samples of each group tell how samples differ.
 _SAMPLES = 40
 # Directions beyond this share of the variance cannot be told from noise.
 _KEPT_VARIANCE = 0.999
 _MOST_DIRECTIONS = 20
 _DIGITS = 5
-# Measurements that are simulated to see how far off the alignment of an unseen structure is: noise
-# as a share of the mean, resolution, and how many in all.
-_NOISE = 0.01
-_WIDEST_EV = 1.0
+# Measurements that are simulated to see how far off the alignment of an unseen structure is.
 _TRIALS = 80
 _MOST_GROUPS = 16
 # Where the error of few groups is known, Student's t at this share stands for the normal
 # distribution.
 _COVERED = 0.9
-# The simulated measurement's zero is looked for so far around where it is.
-AROUND_EV = 7.0
 
 
 def alignment_reference(
@@ -114,7 +108,7 @@ def mixtures_reference(
     for own in np.unique(group):
         sites = np.flatnonzero(group == own)
         for _ in range(_SAMPLES):
-            mixed = intensity[_sample(sites, random)].mean(axis=0)
+            mixed = intensity[drawn_sites(sites, random)].mean(axis=0)
             rows.append(mixed / mixed.mean())
     mean = np.mean(rows, axis=0)
     off = (np.stack(rows) - mean) / np.sqrt(len(rows))
@@ -122,45 +116,6 @@ def mixtures_reference(
     explained = np.cumsum(size**2) / max(float((size**2).sum()), np.finfo(float).tiny)
     kept = min(int(np.searchsorted(explained, _KEPT_VARIANCE)) + 1, _MOST_DIRECTIONS, len(size))
     return Reference(energy_eV, mean, size[:kept, None] * direction[:kept], scatter_eV)
-
-
-def simulated_measurement(
-    energy_eV: Float[np.ndarray, " energy"],
-    intensity: Float[np.ndarray, "site energy"],
-    sites: Int[np.ndarray, " own"],
-    random: np.random.Generator,
-) -> tuple[Float[np.ndarray, " wide"], Float[np.ndarray, " wide"], Int[np.ndarray, " drawn"]]:
-    """Average some sites, broaden the average and add noise; its zero is where it was.
-
-    Parameters
-    ----------
-    energy_eV, intensity
-        Of a library, relative to its zero.
-    sites
-        Rows to draw from.
-    random
-        Source of all that is drawn.
-
-    Returns
-    -------
-    energy_eV, intensity
-        Of the measurement, wide enough to be moved by `AROUND_EV`.
-    drawn
-        Rows that it averages.
-    """
-    step = energy_eV[1] - energy_eV[0]
-    outside = np.arange(step, AROUND_EV + step / 2, step)
-    wide_eV = np.concatenate([energy_eV[0] - outside[::-1], energy_eV, energy_eV[-1] + outside])
-    drawn = _sample(sites, random)
-    mixed = broaden(energy_eV, intensity[drawn].mean(axis=0), random.uniform(0, _WIDEST_EV))
-    measured = np.interp(wide_eV, energy_eV, mixed / mixed.mean())
-    return wide_eV, measured + random.normal(0, _NOISE, measured.size), drawn
-
-
-def _sample(
-    sites: Int[np.ndarray, " own"], random: np.random.Generator
-) -> Int[np.ndarray, " drawn"]:
-    return random.choice(sites, random.integers(*SITES_IN_A_SAMPLE, endpoint=True))
 
 
 def _rounded(values: Float[np.ndarray, " energy"]) -> list[float]:

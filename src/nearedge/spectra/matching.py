@@ -189,7 +189,7 @@ def match(
         )
     unit = windows / np.where(usable, means, 1.0)[:, None]
     bases = [_basis(reference, width) for width in broadenings_eV]
-    parts = [basis.along_and_rest(unit) for basis in bases]
+    parts = _along_and_rest(unit, reference, broadenings_eV)
     length = 1.0
     for _ in range(_PASSES):
         scores = np.stack(
@@ -267,6 +267,48 @@ def _windows(
     return windows, lowest + step * np.arange(count)
 
 
+def _along_and_rest(
+    unit: Float[np.ndarray, "shift energy"],
+    reference: Reference,
+    broadenings_eV: tuple[float, ...],
+) -> list[tuple[Float[np.ndarray, "shift direction"], Float[np.ndarray, " shift"]]]:
+    """For every width, squares of spectra with mean 1, less the mean, along and beside directions.
+
+    All widths' directions and means are multiplied with at once.
+    """
+    columns, offsets, powers, starts = _together(reference, broadenings_eV)
+    products = unit @ columns - offsets
+    squares = np.square(unit).sum(axis=1)
+    found = []
+    for start, stop, power in zip(starts[:-1], starts[1:], powers, strict=True):
+        along = np.square(products[:, start : stop - 1])
+        off = squares - 2 * products[:, stop - 1] + power
+        found.append((along, np.maximum(off - along.sum(axis=1), 0.0)))
+    return found
+
+
+@lru_cache(maxsize=8)
+def _together(
+    reference: Reference, broadenings_eV: tuple[float, ...]
+) -> tuple[
+    Float[np.ndarray, "energy column"],
+    Float[np.ndarray, " column"],
+    Float[np.ndarray, " width"],
+    list[int],
+]:
+    """Directions and, after them, the mean of every width side by side.
+
+    What to subtract from products with them; the squares of the means; and where each width's
+    columns begin and end.
+    """
+    bases = [_basis(reference, width) for width in broadenings_eV]
+    columns = [np.column_stack([one.directions, one.mean]) for one in bases]
+    offsets = [np.append(one.mean @ one.directions, 0.0) for one in bases]
+    starts = np.cumsum([0, *(offset.size for offset in offsets)]).tolist()
+    powers = np.array([one.mean @ one.mean for one in bases])
+    return np.concatenate(columns, axis=1), np.concatenate(offsets), powers, starts
+
+
 @lru_cache(maxsize=8 * len(BROADENINGS_EV))
 def _basis(reference: Reference, fwhm_eV: float) -> _Basis:
     return _Basis.of(reference, fwhm_eV)
@@ -291,15 +333,6 @@ class _Basis:
         u, s, _ = np.linalg.svd(rows.T, full_matrices=False)
         real = s > 1e-9 * s[0]
         return cls(mean / mean.mean(), u[:, real], s[real] ** 2)
-
-    def along_and_rest(
-        self, unit: Float[np.ndarray, "shift energy"]
-    ) -> tuple[Float[np.ndarray, "shift direction"], Float[np.ndarray, " shift"]]:
-        """Squares of spectra with mean 1, less the mean, along the directions and beside them."""
-        off = unit - self.mean
-        # Not as a matrix product: one this small waits for OpenBLAS' threads on a busy machine.
-        along = np.einsum("se,ed->sd", off, self.directions) ** 2
-        return along, np.maximum(np.einsum("se,se->s", off, off) - along.sum(axis=1), 0.0)
 
     def log_likelihood(
         self,

@@ -11,7 +11,6 @@ J. Vinson, J. J. Rehr, J. J. Kas, E. L. Shirley, Phys. Rev. B 83, 115106 (2011).
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
@@ -92,7 +91,7 @@ def parse(source: SourceFile, columns: str | None = None, mode: Mode = "auto") -
     )
     with np.errstate(over="ignore"):
         intensity = blocks[:, :, 1].mean(axis=1)
-    named = _FILE_NAME.fullmatch(Path(source.name).name)
+    named = _FILE_NAME.fullmatch(source.original_name)
     return [
         Spectrum(
             values[:, 0],

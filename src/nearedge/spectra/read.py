@@ -64,7 +64,10 @@ _FORMATS = (
 
 
 def read_spectra(
-    path: str | Path, columns: str | None = None, mode: Mode = "auto"
+    path: str | Path,
+    columns: str | None = None,
+    mode: Mode = "auto",
+    original_name: str | None = None,
 ) -> list[Spectrum]:
     """Read every spectrum of a file, finding its format from the content and not from the name.
 
@@ -85,6 +88,9 @@ def read_spectra(
     mode
         ``"transmission"``, ``"fluorescence"`` or ``"electron yield"`` where a file has detectors
         for several; ``"auto"`` takes stored absorption, then these in this order.
+    original_name
+        What the file was called where it came from, if it is stored under another name: OCEAN
+        writes the element there. It is only read, and never used as a path.
 
     Returns
     -------
@@ -110,7 +116,7 @@ def read_spectra(
     >>> [(spectrum.scan, spectrum.axis, spectrum.energy_eV.size) for spectrum in spectra]
     [('O1', 'relative', 100), ('O2', 'relative', 100)]
     """
-    source = load(path)
+    source = load(path, original_name)
     streamed = _streamed(source)
     if streamed is None:
         found = next(candidate for candidate in _FORMATS if candidate.looks_like(source))
@@ -138,6 +144,7 @@ def iter_blocks(
     mode: Mode = "auto",
     start: int = 0,
     size: int = BLOCK_SPECTRA,
+    original_name: str | None = None,
 ) -> Iterator[SpectrumBlock]:
     """Read the spectra of a file in blocks that share their energies, in bounded memory.
 
@@ -146,7 +153,7 @@ def iter_blocks(
 
     Parameters
     ----------
-    path, columns, mode
+    path, columns, mode, original_name
         As for `read_spectra`.
     start
         Number of the first spectrum, from 0, to go on where an earlier reading ended
@@ -181,7 +188,7 @@ def iter_blocks(
     source = load(path)
     streamed = _streamed(source)
     if streamed is None:
-        yield from into_blocks(read_spectra(path, columns, mode), start, size)
+        yield from into_blocks(read_spectra(path, columns, mode, original_name), start, size)
     else:
         yield from _blocks(streamed, source, columns, mode, start, size)
 

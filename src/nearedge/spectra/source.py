@@ -35,11 +35,22 @@ _LINE_END = re.compile(r"\r\n|\n|\r")
 
 @dataclass(frozen=True, eq=False)
 class SourceFile:
-    """A file that may be one of spectra; its parts are worked out when a format asks for them."""
+    """A file that may be one of spectra; its parts are worked out when a format asks for them.
+
+    Attributes
+    ----------
+    name
+        The path as it was given, for messages.
+    path, head
+        Where it is, and its first bytes.
+    original_name
+        What it was called where it came from. Some programs write the element there.
+    """
 
     name: str
     path: Path
     head: bytes
+    original_name: str
 
     @cached_property
     def is_gzip(self) -> bool:
@@ -132,8 +143,15 @@ class SourceFile:
         return unpacked
 
 
-def load(path: str | Path) -> SourceFile:
+def load(path: str | Path, original_name: str | None = None) -> SourceFile:
     """Open a file and read its first bytes, refusing what cannot be one of spectra.
+
+    Parameters
+    ----------
+    path
+        The file.
+    original_name
+        What it was called where it came from, if not as now. It is read, and never opened.
 
     Raises
     ------
@@ -154,7 +172,8 @@ def load(path: str | Path) -> SourceFile:
         raise NearedgeError(
             f"{name}: cannot be read ({error.strerror}); check its permissions"
         ) from error
-    source = SourceFile(name, Path(path), head)
+    called = Path(path).name if original_name is None else original_name
+    source = SourceFile(name, Path(path), head, called)
     if not head.strip() and (len(head) < _HEAD_BYTES or not source.content.strip()):
         raise NearedgeError(f"{name}: the file is empty; was it written to the end?")
     return source

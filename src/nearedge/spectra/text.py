@@ -15,6 +15,10 @@ from jaxtyping import Float
 from nearedge.errors import NearedgeError
 
 COMMENT_PREFIXES = "#%!;"
+_COMMENT_STARTS = tuple(COMMENT_PREFIXES)
+# A table of this many characters is read at once, if it holds none of these.
+_AT_ONCE = 2 * 10**6
+_UNUSUAL = re.compile(rf"[{COMMENT_PREFIXES}_]|\n[ \t]*\n")
 _MOST_VALUES = 10_000_000
 _LONGEST_LINE = 4 * 10**6
 _LONGEST_NUMBER = 100
@@ -143,6 +147,12 @@ def read_table(lines: Sequence[str], name: str, first_line: int = 1) -> NumberTa
             raise NearedgeError(f"{name}, line {number}: {len(line)} characters are no table")
         if not line_numbers:
             layout = _layout(line)
+            rows = list(lines[number - first_line :])
+            if (cut := _at_once(rows, layout)) is not None:
+                values, last_column = cut
+                columns = len(values) // len(last_column)
+                line_numbers = list(range(number, number + len(last_column)))
+                break
         cells = layout.split(line)
         if not line_numbers:
             columns = len(cells)
@@ -195,7 +205,29 @@ def read_table(lines: Sequence[str], name: str, first_line: int = 1) -> NumberTa
 
 def is_comment(line: str) -> bool:
     """Tell whether a line starts with a comment prefix."""
-    return line.lstrip().startswith(tuple(COMMENT_PREFIXES))
+    return line.lstrip().startswith(_COMMENT_STARTS)
+
+
+def _at_once(rows: list[str], layout: _Layout) -> tuple[array[float], list[str]] | None:
+    """All numbers of rows without anything unusual in them, and the cells of their last column.
+
+    None where a row wants a closer look, and a complaint perhaps.
+    """
+    while rows and not rows[-1].strip():
+        rows.pop()
+    text = "\n".join(rows)
+    plain = layout.separator is None and not layout.decimal_comma
+    if not plain or len(text) > _AT_ONCE or _UNUSUAL.search(text):
+        return None
+    cells = [row.split() for row in rows]
+    columns = len(cells[0])
+    if not all(len(row) == columns for row in cells) or columns > _MOST_COLUMNS:
+        return None
+    try:
+        values = array("d", [float(cell) for row in cells for cell in row])
+    except ValueError:
+        return None
+    return (values, [row[-1] for row in cells]) if np.isfinite(values).all() else None
 
 
 @dataclass(frozen=True)
@@ -286,13 +318,15 @@ def _looks_cut(column: Sequence[str]) -> bool:
     if not others:
         return False
     widths = {len(cell) for cell in others}
-    exponents = [_EXPONENT.search(cell) for cell in others]
     if len(widths) == 1 and len(last) < widths.pop():
         return True
-    if not all(exponents):
-        return False
+    digits = []
+    for cell in others:
+        if (match := _EXPONENT.search(cell)) is None:
+            return False
+        digits.append(len(match[1]))
     exponent = _EXPONENT.search(last)
-    return exponent is None or len(exponent[1]) < min(len(match[1]) for match in exponents if match)
+    return exponent is None or len(exponent[1]) < min(digits)
 
 
 def _column_names(

@@ -162,23 +162,33 @@ class Detector:
         differences of running sums or products with one matrix, and only the product of w with
         the directions is taken for every window.
         """
-        inner, margin = self.inner, shift_margin(self.grid)
-        width = inner.mean.size
+        inner, width = self.inner, self.inner.mean.size
+        starts = np.arange(2 * shift_margin(self.grid), -1, -1)
         unit = intensity / np.maximum(intensity.mean(axis=1, keepdims=True), _TINY)
-        totals = _running(unit), _running(unit**2)
-        alike = unit @ self._against(inner.mean)
+        total, power = (
+            sums[:, starts + width] - sums[:, starts]
+            for sums in (_running(unit), _running(unit**2))
+        )
+        along = np.empty(away.shape)
+        for column, start in enumerate(starts.tolist()):
+            within = unit[:, start : start + width] @ inner.excess
+            along[:, column] = np.einsum("nd,nd->n", within, within)
+        with_mean, with_usual, own = self._own
+        both = unit @ with_mean / inner.rest**2 - unit @ with_usual
+        usable = total > 0
+        mean = np.where(usable, total, 1.0) / width
+        squares = (power / inner.rest**2 - along) / mean**2 - 2 * both / mean + own
+        away[usable] = np.sqrt(np.maximum(squares, 0.0) / width)[usable]
+
+    @cached_property
+    def _own(
+        self,
+    ) -> tuple[Float[np.ndarray, "energy shift"], Float[np.ndarray, "energy shift"], float]:
+        """The library's mean and its usual part, to multiply windows with, and their square."""
+        inner = self.inner
         usual = inner.mean @ inner.excess
-        along_usual = unit @ self._against(inner.excess @ usual)
-        own = inner.mean @ inner.mean / inner.rest**2 - usual @ usual
-        for column, start in enumerate(range(2 * margin, -1, -1)):
-            total, power = (sums[:, start + width] - sums[:, start] for sums in totals)
-            usable = total > 0
-            mean = np.where(usable, total, 1.0) / width
-            along = unit[:, start : start + width] @ inner.excess
-            squares = power / inner.rest**2 - np.einsum("nd,nd->n", along, along)
-            both = alike[:, column] / inner.rest**2 - along_usual[:, column]
-            squares = squares / mean**2 - 2 * both / mean + own
-            away[usable, column] = np.sqrt(np.maximum(squares, 0.0) / width)[usable]
+        own = float(inner.mean @ inner.mean / inner.rest**2 - usual @ usual)
+        return self._against(inner.mean), self._against(inner.excess @ usual), own
 
     def _against(self, row: Float[np.ndarray, " inner"]) -> Float[np.ndarray, "energy shift"]:
         """Matrix that gives the product of `row` with every window of a spectrum."""

@@ -77,6 +77,7 @@ def _warm_up(model: Model) -> None:
                 Spectrum(energy_eV + edge_eV, intensity, "absolute", "", "2", "warm-up"),
             ],
             model,
+            why=True,
         )
 
 
@@ -224,7 +225,8 @@ def _read(task: Task, limits: Limits) -> _Found:
 def _options(task: Task) -> Options:
     given = {key: value for key, value in task.options.items() if value is not None}
     return Options(
-        reading={key: given[key] for key in _READING if key in given},
+        reading={key: given[key] for key in _READING if key in given}
+        | {"names": {path: name for name, path in task.files}},
         predicting={key: given[key] for key in _PREDICTING if key in given},
         one_instrument=bool(given.get("one_instrument")),
         why=bool(given.get("why")),

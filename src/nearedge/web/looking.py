@@ -49,14 +49,14 @@ def row_of(record: Record) -> list[float] | None:
 def look(record: Record, model: Model) -> dict[str, Any]:
     """All that the page draws of one answer: its portrait, with the bands of every class."""
     shown = portrait(record, model)
-    return _described(shown, _all_bands(model, shown)) | {"number": list(shown.number)}
+    return plain(_described(shown, _all_bands(model, shown)) | {"number": list(shown.number)})
 
 
 def neighbours(record: Record, model: Model) -> list[dict[str, Any]]:
     """The sites of the library that a record is nearest to, with their atoms."""
     if record.intensity is None:
         return []
-    return sites_with_atoms(model, record.intensity.astype(float))
+    return plain(sites_with_atoms(model, record.intensity.astype(float)))
 
 
 def shifted(path: str, name: str, index: int, shift_eV: float, model: Model) -> Record:
@@ -86,7 +86,8 @@ def sweep(
 
 
 def _read_again(path: str, name: str, index: int) -> Spectrum:
-    item = next((item for piece in read_pieces(path, {}, index, 1) for item in piece.items), None)
+    pieces = read_pieces(path, {"names": {path: name}}, index, 1)
+    item = next((item for piece in pieces for item in piece.items), None)
     if item is None or isinstance(item, Fault):
         raise NearedgeError(f"{name}: the spectrum cannot be read again; send the file once more")
     return replace(item, source=name)
@@ -170,5 +171,5 @@ def entry_of(record: Record) -> dict[str, Any]:
 
 
 def packed(value: Any) -> bytes:
-    """A document of JSON."""
-    return json.dumps(plain(value), ensure_ascii=False, allow_nan=False).encode()
+    """Plain values as a document of JSON."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
