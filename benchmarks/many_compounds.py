@@ -23,15 +23,15 @@ from nearedge.models.method import DEFAULT, Method, fit_classifier, fit_samples
 from nearedge.models.sharing import Sharing
 from nearedge.studies.scores import accuracy, macro_f1
 
-SEEDS = range(3)
+SEEDS = range(5)
 FOLDS = 5
 EFFORT = 0.1  # Share of the mixtures that the regressor learns from.
 TRAINING = (3, None)
 METHOD = DEFAULT.within((-5.0, 25.0))
 SHARED = {
     "shared, no vectors": (),
-    "shared, absorber": ("absorber", "edge"),
-    "shared, absorber and space group": ("absorber", "edge", "space_group"),
+    "shared, vectors of absorbers": ("absorber", "edge"),
+    "and of space groups": ("absorber", "edge", "space_group"),
 }
 VARIANTS = ("separate", *SHARED)
 
@@ -158,7 +158,7 @@ def unseen_absorber(sites: dict[str, Sites], seed: int) -> list[dict]:
 def table(rows: list[dict], value: str, digits: int) -> str:
     """Markdown: a row for every library and number of materials, a column for every variant."""
     lines = [
-        "| absorber | materials in training | " + " | ".join(VARIANTS) + " |",
+        "| absorber | oxides in training | " + " | ".join(VARIANTS) + " |",
         "|---|---|" + "---|" * len(VARIANTS),
     ]
     keys = dict.fromkeys((row["absorber"], row["materials"]) for row in rows)
@@ -171,8 +171,21 @@ def table(rows: list[dict], value: str, digits: int) -> str:
                 if (row["absorber"], row["materials"], row["variant"]) == (absorber, count, variant)
             ]
             low, high = min(seen), max(seen)
-            cells.append(f"{np.median(seen):.{digits}f} ({low:.{digits}f}-{high:.{digits}f})")
+            cells.append(f"{np.median(seen):.{digits}f} ({low:.{digits}f} to {high:.{digits}f})")
         lines.append(f"| {absorber} | {count or 'all'} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def unseen_table(rows: list[dict]) -> str:
+    """Markdown: accuracy on each metal by models that have never seen it."""
+    lines = ["| absorber | commonest class | no vectors | vectors |", "|---|---|---|---|"]
+    for absorber in dict.fromkeys(row["absorber"] for row in rows):
+        own = [row for row in rows if row["absorber"] == absorber]
+        cells = [f"{own[0]['majority']:.2f}"]
+        for variant in dict.fromkeys(row["variant"] for row in own):
+            seen = [row["accuracy"] for row in own if row["variant"] == variant]
+            cells.append(f"{np.median(seen):.2f} ({min(seen):.2f} to {max(seen):.2f})")
+        lines.append(f"| {absorber} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
@@ -189,9 +202,7 @@ def main() -> None:
         print(f"seed {seed} done", file=sys.stderr, flush=True)
     for value, digits in (("accuracy", 2), ("macro_f1", 2), ("mse", 2)):
         print(f"\n{value}\n\n{table(rows, value, digits)}")
-    print("\nabsorber that no library has")
-    for row in unseen:
-        print(row)
+    print(f"\nan absorber that no library has\n\n{unseen_table(unseen)}")
 
 
 if __name__ == "__main__":

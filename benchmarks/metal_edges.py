@@ -131,7 +131,7 @@ def main() -> None:
                 for row in rows
                 if (row["method"], row["absorber"]) == (method, absorber)
             ]
-            cells.append(f"{np.median(seen):.2f} ({min(seen):.2f}-{max(seen):.2f})")
+            cells.append(f"{np.median(seen):.2f} ({min(seen):.2f} to {max(seen):.2f})")
         print(f"| {method} | " + " | ".join(cells) + " |")
 
 
