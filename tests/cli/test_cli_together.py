@@ -64,7 +64,7 @@ def test_the_categories_are_those_that_are_told_unless_others_are_wanted() -> No
     assert tuple(_TOLD.split(",")) == TOLD
 
 
-# Two kinds of sites of each metal, three materials of a kind, one snapshot of each.
+# Two kinds of sites of each metal, at least three materials of a kind, one snapshot of each.
 FEW = {
     "V": (
         "vanadium-dioxide", "karelianite", "lanthanum-vanadate",
@@ -72,7 +72,7 @@ FEW = {
     ),
     "Mn": (
         "manganosite", "pyrolusite", "pyrophanite",
-        "galaxite", "manganese-chromite", "jacobsite",
+        "galaxite", "jacobsite", "hausmannite",
     ),
 }  # fmt: skip
 
@@ -87,7 +87,7 @@ def few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
         library = open_library(LIBRARIES[absorber]).load()
         first = library["snapshot_id"].values == 0
         rows = np.flatnonzero(first & np.isin(names(library, "trajectory_id"), materials))
-        assert len(rows) == len(materials)
+        assert len(rows) >= len(materials)
         paths[absorber] = tmp_path / f"{absorber}.zarr"
         structures = open_structures(LIBRARIES[absorber])
         write_library(paths[absorber], library.isel(site=rows), structures)
@@ -103,8 +103,8 @@ def test_a_shared_model_is_trained_saved_and_asked(nearedge, few, tmp_path: Path
     )  # fmt: skip
     assert trained.code == 0, trained.err
     assert set(trained.document) == {"V-K", "Mn-K"}
-    assert trained.document["V-K"]["shared_with"] == [{"absorber": "Mn", "edge": "K", "sites": 6}]
-    assert "6 sites of Mn (K edge)" in (out / "V-K" / "card.md").read_text()
+    assert trained.document["V-K"]["shared_with"] == [{"absorber": "Mn", "edge": "K", "sites": 7}]
+    assert "7 sites of Mn (K edge)" in (out / "V-K" / "card.md").read_text()
     for name in ("V-K", "Mn-K"):
         model = load_model(out / name)
         assert model.classifier.classes.tolist() == ["4 O", "6 O"]
@@ -138,4 +138,4 @@ def test_a_shared_method_is_assessed_on_every_library(
         assert set(held_out["baselines"]) == {"majority", "1-nearest-neighbour", "paper"}
         assert held_out["sites_test"] > held_out["baselines"]["majority"]
         written = json.loads((out / name / "assessment.json").read_text())
-        assert written["sites"] == figures["sites"] == 6
+        assert written["sites"] == figures["sites"] >= 6
