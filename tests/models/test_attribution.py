@@ -22,7 +22,7 @@ from nearedge.models import (
 )
 from nearedge.models.attribution import integrated_gradients, library_mean
 from nearedge.models.bands import class_bands
-from nearedge.models.expansion import number_slopes, pair_slopes
+from nearedge.models.expansion import VIEWS, number_slopes, pair_slopes
 from nearedge.models.kernel import fit_kernel_classifier, fit_kernel_regression
 from nearedge.models.line import gradients, lines
 from nearedge.models.nearest import known_sites
@@ -107,15 +107,15 @@ def test_expansions_are_explained_completely_whatever_the_window_holds(level: fl
         )
 
 
-@pytest.mark.parametrize("root", [False, True])
+@pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("normalise", ["area", "none"])
-def test_a_line_through_an_expansion_is_what_its_points_are(normalise: str, root: bool) -> None:
+def test_a_line_through_an_expansion_is_what_its_points_are(normalise: str, view: str) -> None:
     """Values as the outputs tell them, and the gradient as a sum of slopes."""
     rng = np.random.default_rng(11)
     spectra = rng.uniform(0.5, 2.0, (40, POINTS))
     kernel = KernelSettings(window=(2, 6), radial=10.0, linear=1.0, normalise=normalise)
     expansion = fit_kernel_regression(spectra, spectra[:, [3, 5]], np.ones(40), kernel)
-    expansion = replace(expansion, window=replace(expansion.window, root=root))
+    expansion = replace(expansion, window=replace(expansion.window, view=view))
     start, *stops = expansion.preprocessing.normalised(rng.uniform(0.5, 2.0, (3, POINTS)))
     places, shares = np.linspace(0, 1, 7), rng.uniform(size=7)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from nearedge.models import (
     load_model,
     save_model,
 )
-from nearedge.models.expansion import gaussians, on_simplex, read_samples
+from nearedge.models._saving import described, restored, tensors_of
+from nearedge.models.expansion import VIEWS, gaussians, on_simplex, read_samples
 from nearedge.models.kernel import fit_kernel_classifier, fit_kernel_regression
 
 RNG = np.random.default_rng(0)
@@ -189,6 +191,35 @@ def test_saved_expansions_answer_as_before(tmp_path: Path, classifier, numbers) 
         (composition.predict_proba, loaded.composition.predict_proba),
     ):
         np.testing.assert_array_equal(before(SPECTRA), after(SPECTRA))
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_the_slope_of_every_view_is_that_of_finite_differences(classifier, view: str) -> None:
+    window = replace(classifier.expansion.window, view=view)
+    centres = window.inputs(SPECTRA[TRAINED])
+    expansion = replace(classifier.expansion, window=window, centres=centres)
+    x = expansion.preprocessing.normalised(SPECTRA[60:61])
+    slope = expansion.slope(x, np.ones((1, 3)))[0]
+    step = 1e-5 * np.eye(x.shape[1])
+    ends = [
+        expansion.outputs(x + sign * step - sign * step.mean(axis=1, keepdims=True)).sum(axis=1)
+        for sign in (1, -1)
+    ]
+    # A step that leaves the mean as it is: normalised again, nothing else changes.
+    np.testing.assert_allclose(
+        (ends[0] - ends[1]) / 2e-5, slope - slope.mean(), rtol=1e-3, atol=1e-3 * np.abs(slope).max()
+    )
+
+
+def test_models_that_say_only_whether_roots_are_taken_load(tmp_path: Path, classifier) -> None:
+    window = replace(classifier.expansion.window, view="roots")
+    rooted = replace(classifier, expansion=replace(classifier.expansion, window=window))
+    words, tensors = described(rooted), tensors_of(rooted)
+    assert words.pop("window_view") == "roots"
+    named = {f"classifier.{name}": value for name, value in tensors.items()}
+    again = restored("classifier", words | {"window_root": True}, named)
+    assert isinstance(again, KernelClassifier)
+    np.testing.assert_array_equal(again.predict_proba(SPECTRA), rooted.predict_proba(SPECTRA))
 
 
 def test_settings_that_make_no_sense_are_refused() -> None:

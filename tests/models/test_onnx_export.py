@@ -23,6 +23,7 @@ from nearedge.models import (
     load_model,
 )
 from nearedge.models.kernel import fit_kernel_classifier, fit_kernel_regression
+from nearedge.models.pairwise import PairwiseSettings, fit_pairwise_classifier
 
 RNG = np.random.default_rng(0)
 # Intensities far from 1, on a rising background: running sums then lose digits soonest.
@@ -78,8 +79,12 @@ def test_expansions_agree_to_1e_5(tmp_path: Path) -> None:
     regressor = KernelRegressor(fit_kernel_regression(spectra, target[:, :1], ones, kernel))
     twice = fit_kernel_regression(spectra, target[:, :2], ones, kernel, target[:, 0] > 0)
     reconciled = KernelRegressor(twice.only([0, 1, 2]))
+    vectors = fit_pairwise_classifier(
+        spectra, codes, classes, PairwiseSettings((10, 70)), [np.ones(len(spectra))]
+    )
     for name, model, expected in (
         ("probabilities", classifier, classifier.predict_proba(spectra)),
+        ("probabilities", vectors, vectors.predict_proba(spectra)),
         ("coordination", regressor, regressor.predict(spectra)),
         ("coordination", reconciled, reconciled.predict(spectra)),
     ):

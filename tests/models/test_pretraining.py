@@ -136,6 +136,22 @@ def test_the_model_is_saved_and_loaded_with_its_sites(pretraining, tmp_path: Pat
     np.testing.assert_allclose(again.intensity, few.intensity, rtol=1e-6)
 
 
+def test_roots_and_running_sums_are_averaged(pretraining: Pretraining) -> None:
+    """Both views answer alone, too, and every pair's logit is the sum of their halves."""
+    few, unseen = other_engine(sites(1)), other_engine(sites(2))
+    whole = fit_classifier(replace(DEFAULT, pretraining=pretraining), few, np.arange(40))
+    sums = whole.expansion.further
+    assert sums is not None
+    assert (whole.expansion.window.view, sums.window.view) == ("roots", "sums")
+    roots = replace(whole.expansion, further=None)
+    for part in (roots, sums):
+        assert accuracy(replace(whole, expansion=part), unseen) > 0.6
+    np.testing.assert_allclose(
+        whole.expansion.outputs(unseen.intensity),
+        roots.outputs(unseen.intensity) + sums.outputs(unseen.intensity),
+    )
+
+
 def test_damaged_sites_are_refused(pretraining: Pretraining) -> None:
     whole = pretraining.to_attachment()
     short = Attachment(whole.numbers | {"environment": np.zeros(3, int)}, whole.description)

@@ -10,7 +10,13 @@ import numpy as np
 
 from nearedge.errors import UsageError
 from nearedge.models.ensemble import ClassifierEnsemble, Ensemble, RegressorEnsemble
-from nearedge.models.expansion import Expansion, KernelClassifier, KernelRegressor, Window
+from nearedge.models.expansion import (
+    VIEWS,
+    Expansion,
+    KernelClassifier,
+    KernelRegressor,
+    Window,
+)
 from nearedge.models.kinds import Classifier, Regressor
 from nearedge.models.network import Architecture
 from nearedge.models.preprocessing import Preprocessing
@@ -41,6 +47,14 @@ def tensors_of(model: Classifier | Regressor) -> dict[str, np.ndarray]:
             "linear": expansion.linear,
             "bias": expansion.bias,
         }
+        if (further := expansion.further) is not None:
+            # Its linear part and its constant are zero, see `pairwise`.
+            tensors |= {
+                "further.window.mean": further.window.mean,
+                "further.window.scale": further.window.scale,
+                "further.centres": further.centres,
+                "further.radial": further.radial,
+            }
     else:
         raise UsageError(f"a {type(model).__name__} cannot be saved; give networks or an expansion")
     tensors |= {"mean": preprocessing.mean, "scale": preprocessing.scale}
@@ -61,8 +75,10 @@ def described(model: Any) -> dict[str, Any]:
             "members": len(model.members()),
         }
     else:
-        window = model.expansion.window
-        words |= {"kind": "kernel", "window_first": window.first, "window_root": window.root}
+        window, further = model.expansion.window, model.expansion.further
+        words |= {"kind": "kernel", "window_first": window.first, "window_view": window.view}
+        if further is not None:
+            words["further_view"] = further.window.view
     if isinstance(model, Classifier):
         words["classes"] = model.classes.tolist()
     if isinstance(model, KernelClassifier):
@@ -151,21 +167,32 @@ def _restored_expansion(
         "linear": (features, outputs),
         "bias": (outputs,),
     }
+    if "further_view" in words:
+        shapes |= {
+            "further.window.mean": (points,),
+            "further.window.scale": (points,),
+            "further.centres": (len(tensors[f"{role}.further.centres"]), points),
+            "further.radial": (len(tensors[f"{role}.further.centres"]), outputs),
+        }
     own = _own(role, shapes, tensors)
-    expansion = Expansion(
-        Preprocessing(words["normalise"], words["representation"], own["mean"], own["scale"]),
-        Window(
-            words["normalise"],
-            first,
-            own["window.mean"],
-            own["window.scale"],
-            bool(words.get("window_root", False)),
-        ),
-        own["centres"],
-        own["radial"],
-        own["linear"],
-        own["bias"],
+    preprocessing = Preprocessing(
+        words["normalise"], words["representation"], own["mean"], own["scale"]
     )
+
+    def part(name: str, view: str) -> tuple[Window, np.ndarray, np.ndarray]:
+        mean, scale = own[f"{name}window.mean"], own[f"{name}window.scale"]
+        if view not in VIEWS:
+            raise ValueError(f"no view of a window is called {view!r}")
+        window = Window(words["normalise"], first, mean, scale, view)
+        return window, own[f"{name}centres"], own[f"{name}radial"]
+
+    further = None
+    if "further_view" in words:
+        nothing = np.zeros_like(own["linear"]), np.zeros_like(own["bias"])
+        further = Expansion(preprocessing, *part("further.", words["further_view"]), *nothing)
+    # Models of before there were other views say whether roots are taken.
+    view = words.get("window_view", "roots" if words.get("window_root") else "plain")
+    expansion = Expansion(preprocessing, *part("", view), own["linear"], own["bias"], further)
     if role == "regressor":
         if outputs not in (1, 2, 3):
             raise ValueError(f"{outputs} outputs of a regressor")

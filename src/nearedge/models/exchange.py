@@ -157,8 +157,13 @@ def _add_expansion(graph: _Graph, model: KernelClassifier | KernelRegressor, nam
         told = told[::2]
     x = graph.add("Cast", _INPUT, to=TensorProto.DOUBLE)
     whole = graph.add("ReduceMean", x, axes=[1], keepdims=1)
-    near = graph.add("Exp", _add_minus_squares(graph, expansion, x, whole))
-    values = graph.add("MatMul", near, graph.constant(expansion.radial[:, told].astype(np.float64)))
+    near, part = [], expansion
+    while part is not None:
+        gaussians = graph.add("Exp", _add_minus_squares(graph, part, x, whole))
+        strength = graph.constant(part.radial[:, told].astype(np.float64))
+        near.append(graph.add("MatMul", gaussians, strength))
+        part = part.further
+    values = graph.add("Sum", *near)
     scaled = graph.add("Div", x, whole) if expansion.preprocessing.normalise == "area" else x
     scaled = graph.add("Sub", scaled, graph.constant(expansion.preprocessing.mean))
     scaled = graph.add("Div", scaled, graph.constant(expansion.preprocessing.scale))
@@ -222,8 +227,11 @@ def _add_minus_squares(graph: _Graph, expansion: Expansion, x: str, whole: str) 
         own = graph.add("ReduceMean", part, axes=[1], keepdims=1)
         squares = graph.add("Add", graph.add("Mul", own, own), graph.add("Mul", least, least))
         part = graph.add("Div", part, graph.add("Sqrt", squares))
-    if window.root:
+    if window.view == "roots":
         part = graph.add("Sqrt", graph.add("Max", part, graph.constant(np.array(0.0))))
+    elif window.view == "sums":
+        part = graph.add("CumSum", part, graph.constant(np.array(1)))
+        part = graph.add("Div", part, graph.constant(np.array(float(window.mean.size))))
     inputs = graph.add("Sub", part, graph.constant(window.mean))
     inputs = graph.add("Div", inputs, graph.constant(window.scale))
     product = graph.add("MatMul", inputs, graph.constant(2 * centres.T))

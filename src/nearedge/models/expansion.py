@@ -29,6 +29,8 @@ _MOST_LOG = 4.25
 # any: of the coordination number, and of the fractions of environments.
 NUMBERS_DIFFER = (0.15, 0.5)
 FRACTIONS_DIFFER = (0.15, 0.40)
+# What Gaussians can see of a window, see `Window`.
+VIEWS = ("plain", "roots", "sums")
 # The slope of the square root is taken no nearer to zero than this share of the mean.
 _FLAT = 1e-6
 
@@ -45,23 +47,22 @@ class Window:
         Position of its first energy on the grid.
     mean, scale
         Subtracted from, and dividing, each intensity after that; shape (point,).
-    root
-        Whether square roots are taken of the divided intensities.
+    view
+        ``"plain"``: as they are; ``"roots"``: square roots of the divided intensities; ``"sums"``:
+        their running sums over the number of points, which change little where a peak moves.
     """
 
     normalise: str
     first: int
     mean: Float[np.ndarray, " point"]
     scale: Float[np.ndarray, " point"]
-    root: bool = False
+    view: str = "plain"
 
     def inputs(
         self, x: Float[np.ndarray, "spectrum feature"]
     ) -> Float[np.ndarray, "spectrum point"]:
         """Scaled intensities within the window, in the precision of `x`."""
-        part = normalised_window(x, self.normalise, self.first, self.mean.size)
-        if self.root:
-            part = np.sqrt(np.maximum(part, 0.0))
+        part = viewed(normalised_window(x, self.normalise, self.first, self.mean.size), self.view)
         return (part - self.mean.astype(x.dtype)) / self.scale.astype(x.dtype)
 
     def pull_back(
@@ -72,9 +73,12 @@ class Window:
         """Gradient with respect to the intensities, from one with respect to `inputs`."""
         points, stop = self.mean.size, self.first + self.mean.size
         by_part, result = gradient / self.scale, np.zeros_like(x)
-        if self.root:
+        if self.view == "roots":
             part = normalised_window(x, self.normalise, self.first, points)
             by_part = by_part / (2 * np.sqrt(np.maximum(part, _FLAT)))
+        elif self.view == "sums":
+            # An intensity enters all sums from its own on.
+            by_part = np.cumsum(by_part[:, ::-1], axis=1)[:, ::-1] / points
         if self.normalise == "none":
             result[:, self.first : stop] = by_part
             return result
@@ -101,6 +105,25 @@ def normalised_window(
         return part
     least = LEAST_SHARE * x.mean(axis=1, keepdims=True)
     return part / np.hypot(part.mean(axis=1, keepdims=True), least)
+
+
+def viewed(
+    part: Float[np.ndarray, "spectrum point"], view: str
+) -> Float[np.ndarray, "spectrum point"]:
+    """What Gaussians see of a window, see `Window`.
+
+    Examples
+    --------
+    >>> viewed(np.array([[4.0, 0.0, 9.0]]), "roots")
+    array([[2., 0., 3.]])
+    >>> viewed(np.array([[3.0, 0.0, 9.0]]), "sums")
+    array([[1., 1., 4.]])
+    """
+    if view == "roots":
+        return np.sqrt(np.maximum(part, 0.0))
+    if view == "sums":
+        return np.cumsum(part, axis=1) / part.shape[1]
+    return part
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,6 +157,8 @@ class Expansion:
         Inputs v of known spectra; shape (centre, point).
     radial, linear, bias
         Coefficients; shapes (centre, output), (feature, output) and (output,).
+    further
+        Another expansion with the same outputs, which is added; None for none.
     """
 
     preprocessing: Preprocessing
@@ -142,6 +167,7 @@ class Expansion:
     radial: Float[np.ndarray, "centre output"]
     linear: Float[np.ndarray, "feature output"]
     bias: Float[np.ndarray, " output"]
+    further: Expansion | None = None
 
     def outputs(
         self, x: Float[np.ndarray, "spectrum feature"]
@@ -161,7 +187,7 @@ class Expansion:
             near = _gaussians(self.window.inputs(block), known.centres, known.squares)
             whole = self.preprocessing.inputs(block) @ self.linear if self.linear.any() else 0.0
             values[first : first + _BLOCK] = near @ known.radial + whole + self.bias
-        return values
+        return values if self.further is None else values + self.further.outputs(x)
 
     @cached_property
     def known(self) -> _Known:
@@ -177,6 +203,7 @@ class Expansion:
             radial=self.radial[:, chosen],
             linear=self.linear[:, chosen],
             bias=self.bias[chosen],
+            further=None if self.further is None else self.further.only(chosen),
         )
 
     def slope(
@@ -198,7 +225,8 @@ class Expansion:
         strength = _gaussians(inputs, known.centres, known.squares) * (weight @ known.radial.T)
         near = -2 * (strength.sum(axis=1, keepdims=True) * inputs - strength @ known.centres)
         whole = (weight @ self.linear.T) / self.preprocessing.scale
-        return self.window.pull_back(near, x) + whole
+        own = self.window.pull_back(near, x) + whole
+        return own if self.further is None else own + self.further.slope(x, weight)
 
 
 def gaussians(

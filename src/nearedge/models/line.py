@@ -48,8 +48,8 @@ class Line:
         Its ends, normalised by `Expansion.preprocessing`.
     vectors, along
         Scaled intensities within the window, of the start and of the change from there; and their
-        products with the centres. Without square roots, all inputs on the line are mixtures of
-        these two, so that nothing else is worked out for each place, centre and energy.
+        products with the centres. Of intensities as they are, all inputs on the line are mixtures
+        of these two, so that nothing else is worked out for each place, centre and energy.
     """
 
     expansion: Expansion
@@ -76,7 +76,7 @@ class Line:
             Of every output in the gradient, from the outputs.
         """
         expansion, change = self.expansion, self.stop - self.start
-        if not expansion.window.root:
+        if expansion.window.view == "plain" and expansion.further is None:
             return self._in_a_plane(places, shares, weigh)
         line = self.start + places[:, None] * change
         values = expansion.outputs(line)

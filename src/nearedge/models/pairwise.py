@@ -15,9 +15,12 @@ from nearedge.models.expansion import (
     Window,
     gaussians,
     normalised_window,
+    viewed,
 )
 from nearedge.models.preprocessing import fit_preprocessing
 
+# Of the window: see `Window`.
+_VIEWS = ("roots", "sums")
 # What a margin of 1 counts as, in logits.
 _SHARPNESS = 10.0
 
@@ -49,8 +52,9 @@ def fit_pairwise_classifier(
     settings: PairwiseSettings,
     weights: Sequence[Float[np.ndarray, " spectrum"]],
 ) -> KernelClassifier:
-    """Fit a support-vector machine to every pair of classes, on square roots of intensities.
+    """Fit support-vector machines to every pair of classes, on two views of the spectra.
 
+    One looks at square roots of intensities, one at running sums; their answers are averaged.
     Environments that differ by one neighbour are hard to tell apart, all others easy: with a
     machine for each pair, the hard ones do not depend on the easy ones.
 
@@ -66,27 +70,45 @@ def fit_pairwise_classifier(
         Of the machines.
     weights
         Of every spectrum, on which its greatest strength depends. The machines that several sets of
-        weights give are averaged; the set in the middle gives the scale of the inputs.
+        weights give are averaged; the set in the middle gives the scales of the inputs.
 
     References
     ----------
     C. Cortes and V. Vapnik, "Support-vector networks", Mach. Learn. 20, 273 (1995); one machine for
     each pair: S. Knerr, L. Personnaz and G. Dreyfus, Neurocomputing, NATO ASI F68, 41 (1990).
     """
+    first, stop = settings.window
+    part = normalised_window(x, "area", first, stop - first)
+    preprocessing = fit_preprocessing(x, "area")
+    linear = np.zeros((x.shape[1], len(classes) * (len(classes) - 1) // 2))
+    every, nothing = len(classes), np.zeros(linear.shape[1])
+    roots, sums = (_machines(part, view, codes, every, settings, weights) for view in _VIEWS)
+    further = Expansion(preprocessing, *sums[:3], linear, nothing)
+    expansion = Expansion(preprocessing, *roots[:3], linear, roots[3] + sums[3], further)
+    return KernelClassifier(expansion, classes, link="pairs")
+
+
+def _machines(
+    part: Float[np.ndarray, "spectrum point"],
+    view: str,
+    codes: Int[np.ndarray, " spectrum"],
+    classes: int,
+    settings: PairwiseSettings,
+    weights: Sequence[Float[np.ndarray, " spectrum"]],
+) -> tuple[Window, np.ndarray, np.ndarray, np.ndarray]:
+    """The machines of one view: its window, centres, their strengths, and the constants."""
     from sklearn.svm import SVC
 
-    first, stop = settings.window
     weight = weights[len(weights) // 2]
-    part = np.sqrt(np.maximum(normalised_window(x, "area", first, stop - first), 0.0))
-    mean = np.average(part, axis=0, weights=weight)
-    variance = float(np.average(np.square(part - mean).sum(axis=1), weights=weight))
-    scale = np.sqrt(settings.width * 2 * max(variance, 1e-12))
-    window = Window("area", first, mean, np.full(part.shape[1], scale), root=True)
-    centres = window.inputs(x).astype(np.float32)
+    seen = viewed(part, view)
+    mean = np.average(seen, axis=0, weights=weight)
+    variance = float(np.average(np.square(seen - mean).sum(axis=1), weights=weight))
+    scale = np.full(part.shape[1], np.sqrt(settings.width * 2 * max(variance, 1e-12)))
+    centres = ((seen - mean) / scale).astype(np.float32)
     alike = gaussians(centres.astype(np.float64), centres.astype(np.float64))
-    pairs = list(combinations(range(len(classes)), 2))
-    share = _SHARPNESS / len(weights)
-    radial, bias = np.zeros((len(x), len(pairs))), np.zeros(len(pairs))
+    pairs = list(combinations(range(classes), 2))
+    share = _SHARPNESS / (len(weights) * len(_VIEWS))
+    radial, bias = np.zeros((len(part), len(pairs))), np.zeros(len(pairs))
     for number, (one, other) in enumerate(pairs):
         rows = np.flatnonzero((codes == one) | (codes == other))
         near = alike[np.ix_(rows, rows)]
@@ -97,12 +119,5 @@ def fit_pairwise_classifier(
             radial[rows[machine.support_], number] += share * machine.dual_coef_[0]
             bias[number] += share * machine.intercept_[0]
     used = radial.any(axis=1)
-    expansion = Expansion(
-        fit_preprocessing(x, "area"),
-        window,
-        centres[used],
-        radial[used].astype(np.float32),
-        np.zeros((x.shape[1], len(pairs))),
-        bias,
-    )
-    return KernelClassifier(expansion, classes, link="pairs")
+    window = Window("area", settings.window[0], mean, scale, view)
+    return window, centres[used], radial[used].astype(np.float32), bias
