@@ -453,7 +453,8 @@ def pair_logits(
 def _sides(classes: int) -> tuple[Float[np.ndarray, "pair class"], Float[np.ndarray, "pair class"]]:
     """Which class a pair's output is for, and which one it is against: 1 there, else 0."""
     every = np.eye(classes)
-    pairs = np.array(list(combinations(range(classes), 2)))
+    # One class has no pair, but is no error.
+    pairs = np.array(list(combinations(range(classes), 2)), int).reshape(-1, 2)
     return every[pairs[:, 0]], every[pairs[:, 1]]
 
 
