@@ -26,6 +26,7 @@ _X86 = llvm.get_default_triple().startswith("x86_64")
 
 
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+_OPTIONS_OF_A_PART = {**_OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
 def compiled(function: Callable) -> Any:
@@ -38,9 +39,7 @@ def compiled(function: Callable) -> Any:
 
 def part(function: Callable) -> Any:
     """Compile a function that only compiled ones call, as a part of them."""
-    return numba.njit(**_OPTIONS, no_cpython_wrapper=True, no_cfunc_wrapper=True)(
-        inspect.unwrap(function)
-    )
+    return numba.njit(**_OPTIONS_OF_A_PART)(inspect.unwrap(function))
 
 
 def _operation(generator: Callable) -> Any:
