@@ -479,7 +479,8 @@ def _of_stack(
         found = align([stack]) if shift is None else shift
         alignment, notes = _told(found, stack)
         at_eV = nodes(found)
-        rivals = [at for at, share in found.alternatives() if share >= _RIVAL]
+        probable = [at for at, share in found.alternatives() if share >= _RIVAL]
+        rivals = np.array(probable if len(probable) > 1 else [])
         tail = [
             {"step": "alignment", **alignment},
             {"step": "sampling", **stack.model.info["grid"]},
@@ -495,12 +496,8 @@ def _of_stack(
                 usable=block.rises,
                 stretch=stretch_of(found, at_eV),
                 fwhm_eV=_width(found, stack.model) if sensitivity else None,
-                rivals=rivals if len(rivals) > 1 else (),
-                at_rivals=(
-                    np.stack(list(inputs(block, grid, np.array(rivals))))
-                    if len(rivals) > 1
-                    else None
-                ),
+                rivals=rivals.tolist(),
+                at_rivals=np.stack(list(inputs(block, grid, rivals))) if rivals.size else None,
             )
     except UsageError:
         raise

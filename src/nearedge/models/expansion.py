@@ -58,6 +58,11 @@ class Window:
     scale: Float[np.ndarray, " point"]
     view: str = "plain"
 
+    @property
+    def inside(self) -> slice:
+        """Its places on the grid."""
+        return slice(self.first, self.first + self.mean.size)
+
     def inputs(
         self, x: Float[np.ndarray, "spectrum feature"]
     ) -> Float[np.ndarray, "spectrum point"]:
@@ -71,7 +76,7 @@ class Window:
         x: Float[np.ndarray, "spectrum feature"],
     ) -> Float[np.ndarray, "spectrum feature"]:
         """Gradient with respect to the intensities, from one with respect to `inputs`."""
-        points, stop = self.mean.size, self.first + self.mean.size
+        points, inside = self.mean.size, self.inside
         by_part, result = gradient / self.scale, np.zeros_like(x)
         if self.view == "roots":
             part = normalised_window(x, self.normalise, self.first, points)
@@ -80,16 +85,16 @@ class Window:
             # An intensity enters all sums from its own on.
             by_part = np.cumsum(by_part[:, ::-1], axis=1)[:, ::-1] / points
         if self.normalise == "none":
-            result[:, self.first : stop] = by_part
+            result[:, inside] = by_part
             return result
         part = normalised_window(x, self.normalise, self.first, points)
-        own = x[:, self.first : stop].mean(axis=1, keepdims=True)
+        own = x[:, inside].mean(axis=1, keepdims=True)
         whole = x.mean(axis=1, keepdims=True)
         divisor = np.hypot(own, LEAST_SHARE * whole)
         # An intensity enters the divisor, too, and so lowers all others.
         through = (by_part * part).sum(axis=1, keepdims=True) / divisor**2
         result -= through * LEAST_SHARE**2 * whole / x.shape[1]
-        result[:, self.first : stop] += by_part / divisor - through * own / points
+        result[:, inside] += by_part / divisor - through * own / points
         return result
 
 

@@ -91,7 +91,7 @@ class Line:
     ) -> Sweep:
         expansion, change = self.expansion, self.stop - self.start
         window, vectors, along = expansion.window, self.vectors, self.along
-        inside = slice(window.first, window.first + window.mean.size)
+        inside = window.inside
         own = self.start[inside].mean() + places * change[inside].mean()
         whole = self.start.mean() + places * change.mean()
         is_area = window.normalise == "area"
@@ -136,7 +136,7 @@ def lines(
 ) -> list[Line]:
     """Lines from one spectrum to others, all normalised by `Expansion.preprocessing`."""
     window = expansion.window
-    inside = slice(window.first, window.first + window.mean.size)
+    inside = window.inside
     from_start = start[inside] / window.scale
     changes = (stops - start)[:, inside] / window.scale
     products = np.concatenate([from_start[None], changes]) @ _centres(expansion)[0].T
@@ -158,7 +158,7 @@ def gradients(expansion: Expansion, sweeps: Sequence[Sweep]) -> Float[np.ndarray
     pulls = [one.pull for one in sweeps if one.pull is not None]
     if pulls:
         window = expansion.window
-        inside = slice(window.first, window.first + window.mean.size)
+        inside = window.inside
         found[:, inside] -= np.stack(pulls) @ _centres(expansion)[0] / window.scale
     return found
 
