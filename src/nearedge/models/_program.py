@@ -42,6 +42,7 @@ from nearedge.models._registers import (
     times,
     total,
     transpose,
+    wait,
     where_positive,
 )
 from nearedge.models._state import LANES
@@ -88,6 +89,7 @@ def _dense(x, rows, stride, begin, weights, at, into, out, bias, answer, to, kin
                 a1 = multiply_add(spread(x, x1 + node), w, a1)
                 a2 = multiply_add(spread(x, x2 + node), w, a2)
                 a3 = multiply_add(spread(x, x3 + node), w, a3)
+                wait()
                 a4 = multiply_add(spread(x, x4 + node), w, a4)
                 a5 = multiply_add(spread(x, x5 + node), w, a5)
                 a6 = multiply_add(spread(x, x6 + node), w, a6)
@@ -164,6 +166,7 @@ def _learn(x, rows, stride, begin, slopes, start, network, at, into, out, shrink
                 a1 = multiply_add(spread(x, at_x + 1), slope, a1)
                 a2 = multiply_add(spread(x, at_x + 2), slope, a2)
                 a3 = multiply_add(spread(x, at_x + 3), slope, a3)
+                wait()
                 a4 = multiply_add(spread(x, at_x + 4), slope, a4)
                 a5 = multiply_add(spread(x, at_x + 5), slope, a5)
                 a6 = multiply_add(spread(x, at_x + 6), slope, a6)
@@ -184,7 +187,7 @@ def _learn(x, rows, stride, begin, slopes, start, network, at, into, out, shrink
 
 
 @part
-def _exponential(x, factors):
+def exponential(x, factors):
     """Raise e to numbers that are not positive: powers of two times Taylor's series of the rest."""
     # Below this the result is no normal number, and zero here.
     least = filled(x, -87.0 if factors.itemsize == 4 else -708.0)
@@ -199,27 +202,26 @@ def _exponential(x, factors):
 
 
 @part
-def softmax_of(like, width, nodes):
-    """What softmax needs, in an array's precision.
-
-    What to add to the outputs so that padding gets nothing, and the ratios of neighbours in
-    Taylor's series of e.
-    """
-    padding = np.zeros(width, like.dtype)
-    padding[nodes:] = _NOTHING
+def series_of(like):
+    """Make the ratios of neighbours in Taylor's series of e, in an array's precision."""
     terms = 7 if like.itemsize == 4 else 13
     factors = np.empty(terms, like.dtype)
     for term in range(terms):
         factors[term] = 1 / (terms - term)
-    return padding, factors
+    return factors
 
 
 @part
-def cross_entropy(outputs, start, width, softmax, targets, rows, weight, scale, measure):
-    """Put the slope of the loss in the place of the outputs; returns the weighted sum of losses.
+def _softmax_of(like, width, nodes):
+    """Make what softmax needs: what to add so that padding gets nothing, and e's series."""
+    padding = np.zeros(width, like.dtype)
+    padding[nodes:] = _NOTHING
+    return padding, series_of(like)
 
-    With targets of zero the slopes are probabilities, and the sum is not worth its logarithms.
-    """
+
+@part
+def _cross_entropy(outputs, start, width, softmax, targets, rows, weight, scale):
+    """Put the slope of the loss in the place of the outputs; returns the weighted sum of losses."""
     padding, factors = softmax
     summed = 0.0
     for row in range(rows.size):
@@ -232,7 +234,7 @@ def cross_entropy(outputs, start, width, softmax, targets, rows, weight, scale, 
         for column in range(0, width, LANES):
             below = minus(plus(load(outputs, place + column), load(padding, column)), top)
             wanted = multiply_add(load(targets, at + column), below, wanted)
-            power = _exponential(below, factors)
+            power = exponential(below, factors)
             powers = plus(powers, power)
             store(outputs, place + column, power)
         denominator = total(powers)
@@ -242,14 +244,13 @@ def cross_entropy(outputs, start, width, softmax, targets, rows, weight, scale, 
             wished = times(load(targets, at + column), share)
             found = times(load(outputs, place + column), factor)
             store(outputs, place + column, minus(found, wished))
-        if measure:
-            summed += weight[row] * (math.log(denominator) - total(wanted))
+        summed += weight[row] * (math.log(denominator) - total(wanted))
     return summed
 
 
 @part
 def _squared_error(outputs, start, width, nodes, targets, rows, weight, scale):
-    """As `cross_entropy`, for the mean over outputs of the squared error."""
+    """As `_cross_entropy`, for the mean over outputs of the squared error."""
     summed = 0.0
     for row in range(rows.size):
         place, at = start + row * width, rows[row] * width
@@ -377,7 +378,7 @@ def _evaluate(held, begin, end, rows, own, share, layout, nodes, weights, work, 
         forward(x, rows, own, layout, weights, work)
         if classify:
             right += _right_answers(work, outputs, width, nodes, targets, rows, share)
-            loss += cross_entropy(work, outputs, width, softmax, targets, rows, share, 0.0, True)
+            loss += _cross_entropy(work, outputs, width, softmax, targets, rows, share, 0.0)
         else:
             loss += _squared_error(work, outputs, width, nodes, targets, rows, share, 0.0)
     return loss / heft, right / heft
@@ -453,7 +454,7 @@ def run_epochs(
     order, width = np.empty(count, np.int64), widths[0]
     outputs, last = layout[2][layers], widths[layers]
     line, steps, scale = _LINE // x.itemsize, count // batch, 1 / batch
-    softmax = softmax_of(parameters, last, nodes)
+    softmax = _softmax_of(parameters, last, nodes)
 
     ran = 0
     while ran < len(history) and (patience == 0 or counts[2] < patience):
@@ -471,9 +472,7 @@ def run_epochs(
                     prefetch(x, order[row] * width + number)
             forward(x, rows, own, layout, parameters, work)
             if classify:
-                loss += cross_entropy(
-                    work, outputs, last, softmax, targets, rows, share, scale, True
-                )
+                loss += _cross_entropy(work, outputs, last, softmax, targets, rows, share, scale)
             else:
                 loss += _squared_error(work, outputs, last, nodes, targets, rows, share, scale)
             power_1, power_2 = power_1 * BETA_1, power_2 * BETA_2

@@ -211,6 +211,21 @@ def where_positive(typing, condition, register):
 
 
 @_operation
+def wait(typing):
+    """Keep LLVM from reading memory here that the source reads later.
+
+    It reads far ahead otherwise, and then has too few registers for what it holds already. No
+    instruction comes of this.
+    """
+
+    def generate(context, builder, signature, arguments):
+        builder.fence("acq_rel", "singlethread")
+        return context.get_dummy_value()
+
+    return types.void(), generate
+
+
+@_operation
 def power_of_two(typing, register):
     """Raise two to whole numbers, by writing them as exponents."""
     bits = register.dtype.bitwidth
