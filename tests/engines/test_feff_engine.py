@@ -6,6 +6,7 @@ import re
 import shutil
 from dataclasses import replace
 
+import feff10
 import numpy as np
 import pytest
 from ase import Atoms
@@ -183,6 +184,21 @@ def test_one_failure_leaves_the_other_sites_alone(tmp_path):
     results = SMALL.compute(structure, [2, 1], "Q9", tmp_path)
     assert list(results) == [2, 1]
     assert all("atom" in str(error) for error in results.values())
+
+
+@pytest.mark.slow
+def test_smaller_arrays_for_the_potentials_leave_the_same_bytes(tmp_path):
+    rock_salt = bulk("LiF", "rocksalt", a=4.02)
+    engine = replace(SMALL, scf_radius_A=2.1, fms_radius_A=3.0, cluster_radius_A=5.0)
+    engine.compute(rock_salt, [1], "K", tmp_path)
+    work, whole = tmp_path / "site-1", tmp_path / "whole"
+    # 6 neighbours within 2.1 Å, 12 more within 3.0 Å.
+    assert (work / ".dimensions.dat").read_text().split()[0] == "19"
+    assert "cluster of    7 atoms" in (work / "log1.dat").read_text()
+    whole.mkdir()
+    shutil.copy(work / "feff.inp", whole)
+    feff10.run(str(whole / "feff.inp"), str(whole))
+    assert (work / "xmu.dat").read_bytes() == (whole / "xmu.dat").read_bytes()
 
 
 @pytest.mark.slow

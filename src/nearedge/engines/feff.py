@@ -128,7 +128,7 @@ class Feff:
             try:
                 text = self.input_text(structure, site, edge)
                 (work / "feff.inp").write_text(text, encoding="utf-8")
-                self._run(work)
+                self._run(work, self._largest_scf_cluster(structure))
                 results[site] = read_result(work)
             except EngineError as error:
                 results[site] = EngineError(f"FEFF, {describe_site(structure, site)}: {error}")
@@ -192,13 +192,21 @@ class Feff:
             return []
         return [f"SCF {self.scf_radius_A} 0 {self.scf_iterations} {self.scf_mixing} 1"]
 
-    def _run(self, work: Path) -> None:
+    def _largest_scf_cluster(self, structure: Atoms) -> int:
+        """Atoms in the largest cluster of ``scf_radius_A`` around any atom, itself among them."""
+        from ase.neighborlist import neighbor_list
+
+        # FEFF has the radius in single precision: none that it counts may be missing.
+        first = neighbor_list("i", structure, self.scf_radius_A + 0.01)
+        return 1 + int(np.bincount(first).max(initial=0))
+
+    def _run(self, work: Path, scf_atoms: int) -> None:
         """Run the stages in a process of their own: FEFF prints, and may stop the interpreter."""
         environment = {**os.environ, **_PROCESS_ENVIRONMENT}
         path = work / "nearedge.log"
         with open(path, "w") as log:
             done = subprocess.run(
-                [sys.executable, "-c", _RUN_STAGES, str(work), str(self.timeout_s)],
+                [sys.executable, "-c", _RUN_STAGES, str(work), str(self.timeout_s), str(scf_atoms)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -234,16 +242,29 @@ _ENERGY_CARDS = (
 )
 
 # The stages that a near-edge spectrum needs; PATH and GENFMT only hand over empty lists that
-# FF2X asks for.
+# FF2X asks for. FEFF gives all of them arrays for the cluster of full multiple scattering, and POT
+# fills these with zeros at every energy: with arrays of its own cluster it takes an eighth less
+# time and leaves the same bytes.
 _RUN_STAGES = """
 import sys
 import feff10
-work, timeout_s = sys.argv[1], float(sys.argv[2])
-stages = [feff10.Stage.from_name(name) for name in
-          ("rdinp", "atomic", "pot", "xsph", "fms", "mkgtr", "path", "genfmt", "ff2x")]
-try:
+work, timeout_s, scf_atoms = sys.argv[1], float(sys.argv[2]), int(sys.argv[3])
+def run(*stages):
+    stages = [feff10.Stage.from_name(name) for name in stages]
     config = feff10.FeffConfig.from_file(work, work + "/feff.inp", stages, timeout_s)
     feff10.FeffPipeline(config).run()
+try:
+    run("rdinp", "atomic")
+    with open(work + "/.dimensions.dat", "r+") as file:
+        sizes = file.read()
+        atoms, *others = sizes.split()
+        file.seek(0)
+        file.truncate()
+        file.write(" ".join([str(min(scf_atoms, int(atoms))), *others]))
+    run("pot")
+    with open(work + "/.dimensions.dat", "w") as file:
+        file.write(sizes)
+    run("xsph", "fms", "mkgtr", "path", "genfmt", "ff2x")
 except feff10.FeffError as error:
     sys.exit(" ".join(str(error).split()))
 """
