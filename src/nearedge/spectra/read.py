@@ -119,8 +119,7 @@ def read_spectra(
     source = load(path, original_name)
     streamed = _streamed(source)
     if streamed is None:
-        found = next(candidate for candidate in _FORMATS if candidate.looks_like(source))
-        return found.parse(source, columns, mode)
+        return _parsed(source, columns, mode)
     spectra: list[Spectrum] = []
     values = 0
     for block in _blocks(streamed, source, columns, mode, 0, BLOCK_SPECTRA):
@@ -185,16 +184,21 @@ def iter_blocks(
     """
     if start < 0 or size < 1:
         raise UsageError(f"start {start} and size {size}: give start from 0 and size from 1")
-    source = load(path)
+    source = load(path, original_name)
     streamed = _streamed(source)
     if streamed is None:
-        yield from into_blocks(read_spectra(path, columns, mode, original_name), start, size)
+        yield from into_blocks(_parsed(source, columns, mode), start, size)
     else:
         yield from _blocks(streamed, source, columns, mode, start, size)
 
 
 def _streamed(source: SourceFile) -> _StreamedFormat | None:
     return next((candidate for candidate in _STREAMED if candidate.looks_like(source)), None)
+
+
+def _parsed(source: SourceFile, columns: str | None, mode: Mode) -> list[Spectrum]:
+    found = next(candidate for candidate in _FORMATS if candidate.looks_like(source))
+    return found.parse(source, columns, mode)
 
 
 def _blocks(
