@@ -102,6 +102,21 @@ def methods(
     return [header, *rows.values()]
 
 
+def averages(studies: dict[str, dict[str, Any]]) -> Rows:
+    """Accuracy on averages of one environment, held-out."""
+    paths = {"the paper's network": ("mixtures_baselines", "paper"), "nearedge": ("mixtures_test",)}
+    return [
+        ["method", *(f"{name}, held-out" for name in studies)],
+        *(
+            [
+                method,
+                *(cell(r, percent, "classifier", "held_out", *path) for r in studies.values()),
+            ]
+            for method, path in paths.items()
+        ),
+    ]
+
+
 def groups(studies: dict[str, dict[str, Any]]) -> Rows:
     """Accuracy against the number of training groups, of the first library."""
     name, results = next(iter(studies.items()))
@@ -132,6 +147,7 @@ def main(arguments: list[str]) -> None:
         "pooled": pooled(studies),
         "accuracy": methods(studies, "classifier", "sites_test", ("pooled", "held_out")),
         "mse": methods(studies, "regressor", "mse_test", ("pooled", "held_out")),
+        "averages": averages(studies),
         "groups": groups(studies),
     }
     assessed = {n: f / "assessment.json" for n, f in folders.items()}

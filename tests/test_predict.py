@@ -110,6 +110,26 @@ def test_most_sites_of_the_training_library_are_recognised(model: Model) -> None
     assert np.mean(np.array(predicted) == names(library, "environment")) > 0.7
 
 
+def test_an_environment_that_the_fractions_contradict_is_said_to_be_doubtful(model: Model) -> None:
+    library = open_library(embedded_library()).load()
+    dimers = np.flatnonzero(np.array(names(library, "environment")) == "O-O dimer")
+    energy_eV, intensity = library["energy"].values, library["intensity"].values
+    averages = [
+        Spectrum(energy_eV, intensity[dimers[n::8]].mean(axis=0), "relative", "x", str(n), "table")
+        for n in range(8)
+    ]
+    told = [one for one in predict(averages, model) if one.status == "ok"]
+    assert told
+    for one in told:
+        assert one.environment is not None
+        assert one.composition is not None
+        label, fractions = one.environment["label"], one.composition["fractions"]
+        assert max(fractions, key=fractions.get) == "O-O dimer"
+        doubtful = f"read as one site this is {label}, read as a sample it is"
+        assert (doubtful in one.message) == (fractions[label] < 0.3)
+    assert any("read as one site" in one.message for one in told)
+
+
 def test_the_scale_of_a_spectrum_does_not_matter(model: Model, library_spectrum: Spectrum) -> None:
     louder = replace(library_spectrum, intensity=1e6 * library_spectrum.intensity)
     first, second = predict([library_spectrum, louder], model)

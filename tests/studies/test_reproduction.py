@@ -55,6 +55,7 @@ def test_results_have_the_keys_of_the_contract(tiny_study: Path) -> None:
     assert {"train", "validation", "test"} <= set(results["classifier"]["pooled"])
     held_out = results["classifier"]["held_out"]
     assert {"mixtures_test", "sites_test", "macro_f1", "baselines"} <= set(held_out)
+    assert 0 <= held_out["mixtures_baselines"]["paper"] <= 1
     methods = {"1-nearest-neighbour", "support vectors", "random forest", "gradient boosting"}
     methods |= {f"{name}, cumulative" for name in methods}
     everything = {"majority", "logistic", "logistic, cumulative", *methods}
@@ -105,8 +106,13 @@ def test_the_sweeps_are_kept_with_every_seed(tiny_study: Path) -> None:
     assert sweeps["groups"]["setting"][-1] > sweeps["groups"]["setting"][0]
 
 
-def _with_baseline(value: float, extent: str = "default") -> dict[str, Any]:
-    classifier = {"sites_test": 0.8, "baselines": {"paper": 0.7, "logistic": value}}
+def _with_baseline(value: float, extent: str = "default", averages: float = 0.8) -> dict[str, Any]:
+    classifier = {
+        "sites_test": 0.8,
+        "baselines": {"paper": 0.7, "logistic": value},
+        "mixtures_test": 0.85,
+        "mixtures_baselines": {"paper": averages},
+    }
     regressor = {"mse_test": 0.02, "constant_mse_test": 0.03, "baselines": {"ridge": 0.05}}
     pooled = {"test": 0.99, "baselines": {"logistic": 0.9}}
     return {
@@ -122,6 +128,14 @@ def _with_baseline(value: float, extent: str = "default") -> dict[str, Any]:
 
 def test_a_baseline_that_wins_is_in_the_first_line() -> None:
     assert "beaten by logistic (90.0%)" in headline(_with_baseline(0.9))[0]
+
+
+def test_the_papers_network_winning_on_averages_is_said_before_what_nearedge_is_good_at() -> None:
+    [first, *_] = headline(_with_baseline(0.75, averages=0.9))
+    assert first == (
+        "Held-out accuracy on averages of one environment: nearedge (85.0%) is beaten by the "
+        "paper's network (90.0%)."
+    )
 
 
 def test_no_baseline_is_said_to_win_where_none_does() -> None:

@@ -120,7 +120,12 @@ def reproduce(
             "pooled": list(
                 map(_pooled_accuracy, networks["classifier"]["pooled"], pooled["classifier"])
             ),
-            "held_out": [answers.scores() for answers in classifiers],
+            "held_out": [
+                answers.scores() | {"mixtures_baselines": {"paper": _accuracy_on_mixtures(run)}}
+                for answers, run in zip(
+                    classifiers, networks["classifier"]["held_out"], strict=True
+                )
+            ],
         },
         "regressor": {
             "pooled": list(
@@ -273,6 +278,11 @@ def _plain(sweep: Sweep) -> dict[str, Any]:
         "setting": list(sweep.ticks) or sweep.setting.tolist(),
         **{part: values.tolist() for part, values in sweep.accuracy.items()},
     }
+
+
+def _accuracy_on_mixtures(run: PaperRun) -> float:
+    test = run.examples.mixtures["test"]
+    return accuracy(run.network.codes(test.intensity), test.target)
 
 
 def _pooled_accuracy(run: PaperRun, baselines: Answers) -> dict[str, Any]:
