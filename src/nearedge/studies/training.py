@@ -354,6 +354,6 @@ Measured on the groups that the calibration at hand had not used, in the same fo
 
 The model knows one compound and one engine. Spectra that are like none of its library are flagged
 as novel; a spectrum of another compound that happens to look alike is not. Probabilities and sets
-speak of single sites, or of averages over sites of one environment; of a sample, ask the average
-coordination number and the fractions of environments.
+speak of single sites; averages over sites of one environment are told apart as the third row says.
+Of a sample, ask the average coordination number and the fractions of environments.
 """
