@@ -88,6 +88,11 @@ def test_both_engines_computed_the_same_sites_with_the_same_labels():
     assert labels("feff").items() <= labels("gpaw").items()
 
 
+def test_both_engines_computed_every_cell():
+    cells = [set(names(open_library(embedded_library(e)), "trajectory_id")) for e in ENGINES]
+    assert cells[0] == cells[1]
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_labels_of_the_library_are_those_of_its_structures(engine):
     library = open_library(embedded_library(engine)).load()
