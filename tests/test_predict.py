@@ -139,6 +139,27 @@ def test_the_scale_of_a_spectrum_does_not_matter(model: Model, library_spectrum:
 def test_a_relative_axis_is_never_shifted(model: Model, library_spectrum: Spectrum) -> None:
     [answer] = predict([library_spectrum], model)
     assert answer.alignment == {"shift_eV": 0.0, "scale": 1.0}
+    [given] = predict([library_spectrum], model, shift_eV=-0.5)
+    assert given.coordination == answer.coordination
+    assert "not shifted" in given.message
+
+
+def test_relative_energies_that_no_program_names_are_told_as_understood(
+    model: Model, library_spectrum: Spectrum
+) -> None:
+    described = replace(library_spectrum, kind="computed")
+    bare, computed = predict([library_spectrum, described], model)
+    assert "energies taken relative to a Fermi level" in bare.message
+    assert computed.message == ""
+
+
+@pytest.mark.parametrize("told", [{"kind": "electron yield"}, {"raw": True}])
+def test_a_measurement_relative_to_an_unknown_zero_has_no_answer(
+    model: Model, library_spectrum: Spectrum, told: dict
+) -> None:
+    [answer] = predict([replace(library_spectrum, **told)], model)
+    assert answer.status == "abstained"
+    assert "give its absolute energies" in answer.message
 
 
 def test_energies_of_a_feff_file_are_referred_to_its_fermi_level() -> None:

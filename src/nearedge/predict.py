@@ -61,6 +61,8 @@ _AGREE = 0.5
 # is doubtful: on unseen trajectories 0.4 of such answers for single sites and 0.9 of those for
 # averages of one environment are wrong (0.2 and 0.35 of all).
 _HARDLY, _MOSTLY = 0.3, 0.4
+# Kinds of spectra that no calculation gives.
+_DETECTED = frozenset({"transmission", "fluorescence", "electron yield", "eels"})
 # Spectra that are sampled at once, and of how many the model is asked at once; bounds the memory.
 _BLOCK = 5000
 _TOGETHER = 1000
@@ -206,8 +208,9 @@ def predict(
     """Predict the environment and the coordination number behind each spectrum.
 
     Energies are relative to the library's zero, as they come from a calculation, or absolute.
-    Relative ones are never shifted, and their spectra are only sampled on the model's axis. So are
-    calculated ones, relative to the Fermi level where the file tells it. Measured ones are prepared
+    Relative ones are never shifted, and their spectra are only sampled on the model's axis, unless
+    their file says that a detector measured them: then there is no answer. Calculated ones are only
+    sampled, too, relative to the Fermi level where the file tells it. Measured ones are prepared
     and aligned with the library; answers are averaged over the shifts that are possible, and
     `Prediction.preparation` tells every step.
 
@@ -272,7 +275,7 @@ def predict(
                 yield _all_unanswered(stack, rows, failed)
         calculated = [i for i in range(len(spectra)) if not _is_measured(spectra[i])]
         for rows in _grouped(spectra, calculated, None):
-            yield from _of_calculated([spectra[i] for i in rows], rows, model, sensitivity)
+            yield from _of_calculated([spectra[i] for i in rows], rows, model, shift, sensitivity)
 
     answers = _answers(questions(), model, why)
     return [answers[index] for index in range(len(spectra))]
@@ -442,21 +445,37 @@ class _Question:
 
 
 def _of_calculated(
-    spectra: Sequence[Spectrum], rows: Sequence[int], model: Model, sensitivity: bool
+    spectra: Sequence[Spectrum],
+    rows: Sequence[int],
+    model: Model,
+    given: ShiftEstimate | None,
+    sensitivity: bool,
 ) -> Iterator[_Question]:
     """Questions about calculated or relative spectra that share their energies."""
     grid = EnergyGrid(**model.info["grid"])
-    first, shift, notes = spectra[0], 0.0, ()
+    first, shift, notes = spectra[0], 0.0, []
     if first.axis == "absolute" and first.edge_energy_eV is not None:
         shift = -first.edge_energy_eV
-        notes = (
-            f"energies taken relative to the file's Fermi level, {first.edge_energy_eV:.2f} eV",
+        notes.append(
+            f"energies taken relative to the file's Fermi level, {first.edge_energy_eV:.2f} eV"
         )
+    elif first.kind != "computed":
+        notes.append(
+            "energies taken relative to a Fermi level or band minimum, as a calculation gives them; "
+            "a measurement needs absolute ones"
+        )
+    if given is not None:
+        notes.append("not shifted: a shift is for measured spectra on absolute axes")
     sampling = {"step": "sampling", **model.info["grid"]}
     for start in range(0, len(spectra), _BLOCK):
         block, at = spectra[start : start + _BLOCK], rows[start : start + _BLOCK]
         try:
             check_element(first, model)
+            if first.raw or first.kind in _DETECTED:
+                raise NoAnswer(
+                    "a measured spectrum whose energies are relative to an unknown zero; give its "
+                    "absolute energies, so that it can be prepared and aligned"
+                )
             values = np.stack([spectrum.intensity for spectrum in block])
             sampled = resample(first.energy_eV + shift, values, grid)
         except NearedgeError as error:
@@ -468,7 +487,7 @@ def _of_calculated(
             [[sampling]] * len(block),
             sampled=sampled[None],
             alignment={"shift_eV": shift, "scale": 1.0},
-            notes=notes,
+            notes=tuple(notes),
             fwhm_eV=_typical_width(model) if sensitivity else None,
         )
 

@@ -167,6 +167,7 @@ def test_results_of_other_settings_are_a_usage_error(nearedge, scans: Path) -> N
         (["--skip", "glitch"], "did you mean 'glitches'"),
         (["--reference", "a.xdi"], "need each other"),
         (["--shift", "-530", "--one-instrument"], "exclude each other"),
+        (["--shift", "0", "--one-instrument"], "exclude each other"),
         (["--shift", "much"], "much"),
         (["--background", "parabola"], "parabola"),
     ],

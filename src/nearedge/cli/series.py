@@ -54,7 +54,8 @@ def options_of(
         )
     if (reference is None) != (reference_edge is None):
         raise UsageError("--reference and --reference-edge need each other; give both")
-    given = [word for word, value in (("--shift", shift), ("--reference", reference)) if value]
+    words = (("--shift", shift), ("--reference", reference))
+    given = [word for word, value in words if value is not None]
     given += ["--one-instrument"] if one_instrument else []
     if len(given) > 1:
         raise UsageError(f"{given[0]} and {given[1]} exclude each other; give one of them")
