@@ -16,6 +16,7 @@ from nearedge._answering import why as why_of
 from nearedge._measured import (
     Handling,
     NoAnswer,
+    NoEdge,
     Stack,
     align,
     check_element,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PREPARATION_STEPS",
+    "NoEdge",
     "Prediction",
     "find_shift",
     "predict",
@@ -293,7 +295,7 @@ def find_shift(
     Parameters
     ----------
     spectra
-        Measured, on absolute axes.
+        Measured, on absolute axes; those that do not show the model's edge do not count.
     model, skip, background
         As for `predict`.
 
@@ -306,8 +308,10 @@ def find_shift(
     ------
     UsageError
         If a step or background is unknown, or no spectrum is on an absolute axis.
+    NoEdge
+        If none of the spectra shows the model's edge.
     NearedgeError
-        If the spectra do not show the model's edge, or resemble nothing in its library.
+        If the spectra resemble nothing in its library.
     """
     check_steps(skip)
     check_background(background)
@@ -319,9 +323,13 @@ def find_shift(
         Stack([spectra[i] for i in rows], model, handling)
         for rows in _grouped(spectra, measured, True)
     ]
-    for stack in stacks:
-        stack.check()
-    return align(stacks)
+    usable = [stack for stack in stacks if _shows_edge(stack)]
+    if not usable:
+        raise NoEdge(
+            f"no spectrum shows the {model.info['absorber']} {model.info['edge']} edge that the "
+            "model knows"
+        )
+    return align(usable)
 
 
 def shift_from_reference(spectrum: Spectrum, model: Model, position_eV: float) -> float:
