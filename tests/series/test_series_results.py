@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -178,3 +179,21 @@ def test_lines_are_json_for_other_programs(scans: Path, folder: Path) -> None:
     known = np.isfinite(rows).all(axis=1)
     assert known.tolist() == [entry["status"] == "ok" for entry in entries]
     np.testing.assert_allclose(rows[known].mean(axis=1), 1.0, rtol=1e-5)
+
+
+def test_a_name_that_is_no_text_is_kept_and_read_back(scans: Path, folder: Path, predicted) -> None:
+    odd = str(scans / os.fsdecode(b"scan_20\xb0C.dat"))
+    os.rename(scans / "scan_2.dat", odd)
+    files = find_files([scans])
+    with Results(folder, RUN, POINTS) as results:
+        results.keep({"found in": odd})
+    first = complete(folder, files)
+    assert len(first) == 12
+    predicted.clear()
+    assert [document(r) for r in complete(folder, files)] == [document(r) for r in first]
+    assert predicted == []
+    names = [json.loads(line)["file"] for line in (folder / "results.jsonl").open()]
+    assert sorted(names) == sorted(files)
+    assert [row["file"] for row in table(folder) if "C.dat" in row["file"]] == [
+        str(scans / "scan_20\\udcb0C.dat")
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -325,12 +326,14 @@ def test_new_scans_of_a_watched_folder_are_predicted(start, site, tmp_path: Path
         (tmp_path / "day 1").mkdir()
         (tmp_path / "day 1" / "scan_1.dat").write_bytes(site)
         (tmp_path / "scan_2.dat").write_bytes(b"\x00\x01")
+        (tmp_path / os.fsdecode(b"scan_20\xb0C.dat")).write_bytes(site)
         text = ""
         end = time.monotonic() + 30
-        while text.count("event:") < 2 and time.monotonic() < end:
+        while text.count("event:") < 3 and time.monotonic() < end:
             time.sleep(0.2)
             text = server.client.get("/api/v1/live?seconds=0&after=0").text
     assert '"day 1/scan_1.dat"' in text
     assert '"scan_2.dat"' in text
+    assert r'"scan_20\\udcb0C.dat"' in text
     assert "old.dat" not in text
     assert str(tmp_path) not in text
