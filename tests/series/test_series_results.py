@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from nearedge.errors import NearedgeError, UsageError
-from nearedge.series import COLUMNS, Results, document, find_files, predict_series, run
+from nearedge.series import COLUMNS, Results, document, find_files, predict_series, reading, run
+from nearedge.spectra import iter_blocks
 
 RUN = {"model": "m", "options": {}}
 POINTS = 151
@@ -112,6 +113,25 @@ def test_a_file_that_has_changed_is_predicted_again(scans: Path, folder: Path, p
     predicted.clear()
     complete(folder, files)
     assert predicted == []
+
+
+def test_a_file_that_changes_while_it_is_read_is_predicted_again(
+    scans: Path, folder: Path, predicted, monkeypatch
+) -> None:
+    def read_and_change(path, **more):
+        try:
+            yield from iter_blocks(path, **more)
+        finally:
+            if path.endswith("scan_5.dat"):
+                (scans / "scan_5.dat").write_bytes((scans / "scan_6.dat").read_bytes())
+
+    monkeypatch.setattr(reading, "iter_blocks", read_and_change)
+    files = find_files([scans])
+    assert complete(folder, files)[4].prediction.status == "error"
+    monkeypatch.setattr(reading, "iter_blocks", iter_blocks)
+    predicted.clear()
+    assert complete(folder, files)[4].prediction.status == "ok"
+    assert predicted == ["scan_5.dat"]
 
 
 def test_cut_anywhere_the_results_go_on_to_the_same_end(scans: Path, folder: Path) -> None:

@@ -258,7 +258,6 @@ def predict_step(
     loaded = _model(model)
     records: list[Record] = []
     for piece in pieces:
-        changed = stamp(piece.path)
         shift = shifts.get(piece.path, shifts.get(None))
         arguments = dict(options.predicting) | ({} if shift is None else {"shift_eV": shift})
         if options.why and 0 < piece.count <= _MANY_SPECTRA:
@@ -271,7 +270,8 @@ def predict_step(
             else:
                 answer = next(answers)
             row = scaled(answer.intensity)
-            records.append(Record(answer, dict(one.header), index, piece.count, changed, row))
+            header = dict(one.header)
+            records.append(Record(answer, header, index, piece.count, piece.stamp, row))
     return records
 
 
