@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -24,7 +24,7 @@ from nearedge._measured import (
     nodes,
     stretch_of,
 )
-from nearedge.data import DEFAULT_MODEL, model_folder
+from nearedge.data import DEFAULT_MODEL
 from nearedge.environments import LabelScheme, overall_ratio
 from nearedge.errors import NearedgeError, UsageError
 from nearedge.spectra import (
@@ -138,13 +138,6 @@ class Prediction:
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "intensity"}
 
 
-@cache
-def _model(folder: str) -> Model:
-    from nearedge.models import load_model
-
-    return load_model(model_folder(folder))
-
-
 def predict_files(
     paths: Sequence[str | os.PathLike[str]],
     model: str = DEFAULT_MODEL,
@@ -174,7 +167,9 @@ def predict_files(
     UsageError
         If an argument is impossible.
     """
-    loaded = _model(model)
+    from nearedge.models import cached_model
+
+    loaded = cached_model(model)
     found: list[Prediction | Spectrum] = []
     for path in paths:
         try:

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -141,6 +142,24 @@ def test_the_page_reads_a_spectrum_again_with_what_its_name_tells(tmp_path) -> N
     [first] = opened.json()
     for found in (first, moved.json()):
         assert "the absorber is Fe" in found["entry"]["message"]
+
+
+def test_a_worker_answers_with_the_models_that_it_read_at_its_start() -> None:
+    from nearedge.web._frames import Task
+    from nearedge.web.answering import answer_tasks, load_models
+    from nearedge.web.limits import Limits
+
+    bare = {n: replace(m, composition=None) for n, m in load_models({"one": "default"}).items()}
+    files = (("site.dat", str(EXAMPLES / "site.dat")),)
+    tasks = [
+        Task("open", files, {"model": "one"}),
+        Task("predict", files, {"model": "one", "rows": True}),
+        Task("predict", files, {"model": "one", "rows": True, "small": True}),
+    ]
+    for answer in answer_tasks(tasks, bare, Limits()):
+        [found] = answer.json()
+        assert found["entry"]["status"] == "ok"
+        assert found["entry"]["composition"] is None
 
 
 def test_a_client_that_goes_in_the_middle_of_an_upload_is_no_failure_to_log(
