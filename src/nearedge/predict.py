@@ -461,7 +461,7 @@ def _of_calculated(
         )
     elif first.kind != "computed":
         notes.append(
-            "energies taken relative to a Fermi level or band minimum, as a calculation gives them; "
+            "energies taken relative to a Fermi level or band minimum, as a calculation gives; "
             "a measurement needs absolute ones"
         )
     if given is not None:
