@@ -105,7 +105,7 @@ class Prediction:
         and +10%; None unless asked for.
     composition
         ``fractions`` of sites in each environment, which sum to 1; ``intervals`` and ``coverage``,
-        None without calibration. None for a model without networks for it.
+        None without calibration. None for a model without a reader of them.
     why
         Which energies decided, and the nearest sites of the library (docs/measured-spectra.md);
         None unless asked for.
@@ -464,7 +464,7 @@ def _of_calculated(
         )
     elif first.kind != "computed":
         notes.append(
-            "energies taken relative to a Fermi level or band minimum, as a calculation gives them; "
+            "energies taken relative to a Fermi level or band minimum, as a calculation gives; "
             "a measurement needs absolute ones"
         )
     if given is not None:
@@ -592,7 +592,7 @@ def _told(found: ShiftEstimate, stack: Stack) -> tuple[dict[str, Any], tuple[str
     if trained is not None and found.broadening_eV > trained + found.broadening_uncertainty_eV:
         notes.append(
             f"the measurement is {found.broadening_eV:.1f} eV broader than the library, and the "
-            f"model was trained for up to {trained:g} eV"
+            f"model is calibrated for up to {trained:g} eV"
         )
     alignment = {
         "shift_eV": found.mean_eV,
