@@ -14,7 +14,7 @@ from ase.build import bulk
 
 from nearedge.engines.base import SiteSpectrum
 from nearedge.engines.feff import Feff, read_result
-from nearedge.engines.feff_log import complaint, disk_is_full
+from nearedge.engines.feff_log import complaint
 from nearedge.errors import EngineError, UsageError
 from nearedge.spectra import is_near_edge
 
@@ -299,11 +299,6 @@ def test_bad_counts_that_feff_mends_itself_are_no_failure():
         "Found bad counts.\n  Will repeat this iteration. \nConvergence reached in   12 iterations."
     )
     assert complaint(log, 0) is None
-
-
-def test_full_disk_is_recognised_in_the_log():
-    assert disk_is_full("forrtl: No space left on device\nforrtl: severe (38): error during write")
-    assert not disk_is_full("Convergence reached in    7 iterations.")
 
 
 def test_full_disk_stops_the_build_and_is_not_a_failure_of_the_site(tmp_path, monkeypatch):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
@@ -15,7 +18,7 @@ from ase.neighborlist import neighbor_list
 
 from nearedge.environments import label_sites, load_scheme
 from nearedge.errors import NearedgeError, UsageError
-from nearedge.library import build_library, names, open_library, open_structures
+from nearedge.library import build_library, names, open_library, open_structures, running
 from nearedge.structures import read_structures
 
 
@@ -266,6 +269,28 @@ def test_full_scratch_disk_stops_the_build_and_fails_no_site(write_recipe, pool,
     assert not any("error" in json.loads(line) for line in journal(recipe).open())
     flawed("none")
     assert build(recipe, pool).sites == 16
+
+
+def test_scratch_of_killed_workers_is_removed_and_no_other(
+    write_recipe, pool, tmp_path, monkeypatch
+):
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    host = os.uname().nodename
+    names = {
+        f"nearedge-{host}-{gone.pid}-abc": False,
+        f"nearedge-{host}-{os.getppid()}-abc": True,
+        f"nearedge-elsewhere-{gone.pid}-abc": True,
+        f"nearedge-{host}-mine-abc": True,
+        "nearedge-abc": True,
+    }
+    scratch = tmp_path / "scratch"
+    for name in names:
+        (scratch / name / "site-1").mkdir(parents=True)
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    running._remove_left_scratch.cache_clear()
+    build(write_recipe(), pool)
+    assert {path.name for path in scratch.iterdir()} == {n for n, kept in names.items() if kept}
 
 
 def test_spectrum_too_narrow_for_the_axis_costs_only_its_site(write_recipe, pool, monkeypatch):

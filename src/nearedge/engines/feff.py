@@ -6,9 +6,8 @@ the wheel ``feff10-rs``.
 
 from __future__ import annotations
 
-import errno
+import math
 import os
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -20,7 +19,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 
 from nearedge.engines.base import JsonValue, SiteSpectrum, describe_site, without_noise
-from nearedge.engines.feff_log import complaint, disk_is_full
+from nearedge.engines.feff_log import complaint
+from nearedge.engines.running import run_program
 from nearedge.errors import EngineError, NearedgeError, UsageError
 from nearedge.spectra import read_spectra
 
@@ -203,21 +203,14 @@ class Feff:
 
     def _run(self, work: Path, scf_atoms: int) -> None:
         """Run the stages in a process of their own: FEFF prints, and may stop the interpreter."""
+        words = [sys.executable, "-c", _RUN_STAGES]
+        words += [str(work.absolute()), str(self.timeout_s), str(scf_atoms)]
         environment = {**os.environ, **_PROCESS_ENVIRONMENT}
-        path = work / "nearedge.log"
-        with open(path, "w") as log:
-            done = subprocess.run(
-                [sys.executable, "-c", _RUN_STAGES, str(work), str(self.timeout_s), str(scf_atoms)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=environment,
-                check=False,
-            )
-        text = path.read_text(errors="replace")
-        if disk_is_full(text):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(work))
-        if problem := complaint(text, done.returncode, iterated=self.scf_iterations > 0):
+        # Each stage has its own limit.
+        code, text = run_program(
+            words, work, work / "nearedge.log", math.inf, "is memory enough?", environment
+        )
+        if problem := complaint(text, code, iterated=self.scf_iterations > 0):
             raise EngineError(problem)
 
 

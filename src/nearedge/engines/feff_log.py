@@ -65,11 +65,6 @@ def complaint(log: str, exit_code: int, *, iterated: bool = True) -> str | None:
     return None
 
 
-def disk_is_full(log: str) -> bool:
-    """Whether FEFF stopped because it could not write."""
-    return "No space left on device" in log
-
-
 def _tidy(text: str) -> str:
     """One line without what the wrapper adds and says nothing."""
     text = _WORKER_NOISE.sub("", _LEFTOVER.sub("", " ".join(text.split())))

@@ -8,12 +8,24 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from nearedge.errors import EngineError
 
 _LAST_LINES = 3
+
+# Reads the number of a program's process group, then nothing: its pipe closes early only if this
+# process was killed, and it ends the program in its stead.
+_WATCH = """
+import os, signal
+group = os.read(0, 32)
+if group and not os.read(0, 1):
+    os.killpg(int(group), signal.SIGKILL)
+"""
 
 
 def find_program(executable: str, install: str) -> str:
@@ -51,7 +63,7 @@ def run_program(
     install: str,
     environment: Mapping[str, str] | None = None,
 ) -> tuple[int, str]:
-    """Run a program in a folder to its end.
+    """Run a program in a folder to its end; it ends with this process, however that ends.
 
     Parameters
     ----------
@@ -66,7 +78,7 @@ def run_program(
     install
         What to do if it cannot start.
     environment
-        Variables to set where the caller's environment does not set them already.
+        All of the program's variables; those of this process if not given.
 
     Returns
     -------
@@ -90,7 +102,7 @@ def run_program(
     ...     run_program([sys.executable, "-c", "print(2)"], work, work / "log", 60.0, "")
     (0, '2\\n')
     """
-    with open(log, "w") as output:
+    with open(log, "w") as output, _watcher() as watched:
         try:
             process = subprocess.Popen(
                 words,
@@ -98,7 +110,7 @@ def run_program(
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={**(environment or {}), **os.environ},
+                env=environment,
                 # Its own group, so that a timeout ends the parallel programs with it.
                 start_new_session=True,
             )
@@ -106,6 +118,7 @@ def run_program(
             raise EngineError(f"cannot start {words[0]}: {error.strerror}; {install}") from error
         timed_out = False
         try:
+            watched.write(str(process.pid).encode())
             process.wait(timeout_s)
         except subprocess.TimeoutExpired:
             timed_out = True
@@ -119,6 +132,27 @@ def run_program(
     if timed_out:
         raise EngineError(f"not done after {timeout_s:g} s: {last_words(text)}; raise timeout_s")
     return process.returncode, text
+
+
+@contextmanager
+def _watcher() -> Iterator[IO[bytes]]:
+    """Yield where to write the process group that a kill of this process must take with it."""
+    words = [sys.executable, "-I", "-S", "-c", _WATCH]
+    nowhere = subprocess.DEVNULL
+    with subprocess.Popen(
+        words,
+        bufsize=0,
+        stdin=subprocess.PIPE,
+        stdout=nowhere,
+        stderr=nowhere,
+        # Not in a group that an interruption from the keyboard or a scheduler's signal goes to.
+        start_new_session=True,
+    ) as watcher:
+        assert watcher.stdin is not None
+        try:
+            yield watcher.stdin
+        finally:
+            watcher.kill()
 
 
 def last_words(log: str) -> str:

@@ -7,6 +7,7 @@ are part of Quantum ESPRESSO: P. Giannozzi et al., J. Phys.: Condens. Matter 29,
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import tempfile
@@ -45,9 +46,6 @@ _INSTALL = "install Quantum ESPRESSO (Debian: apt-get install quantum-espresso)"
 
 # What runs the programs, and changes no spectrum.
 _RUNNING = ("pw", "xspectra", "ld1", "para_prefix", "timeout_s")
-# Unless the user says otherwise: parallel runs start processes, and threads would come on top.
-_ENVIRONMENT = {"OMP_NUM_THREADS": "1"}
-
 _Array = Sequence[Any]
 _Table = Mapping[str, Any]
 
@@ -148,7 +146,7 @@ class XSpectra:
             find_program(other, _INSTALL)
         with tempfile.TemporaryDirectory() as name:
             work = Path(name)
-            _, text = run_program([program], work, work / "log", 60.0, _INSTALL, _ENVIRONMENT)
+            _, text = run_program([program], work, work / "log", 60.0, _INSTALL, _environment())
         found = re.search(r"Program PWSCF v\.?\s*(\S+)", text)
         return f"Quantum ESPRESSO {found.group(1) if found else 'of unknown version'}"
 
@@ -252,7 +250,7 @@ class XSpectra:
         (work / f"{stem}.in").write_text(text, encoding="utf-8")
         words = [*self.para_prefix, find_program(executable, _INSTALL), "-in", f"{stem}.in"]
         code, log = run_program(
-            words, work, work / f"{stem}.log", self.timeout_s, _INSTALL, _ENVIRONMENT
+            words, work, work / f"{stem}.log", self.timeout_s, _INSTALL, _environment()
         )
         if problem := complaint(name, code, log):
             raise EngineError(problem)
@@ -261,7 +259,7 @@ class XSpectra:
         """Run ld1.x, which is not parallel, on an input file."""
         words = [find_program(self.ld1, _INSTALL), "-in", path.name]
         code, log = run_program(
-            words, path.parent, path.with_suffix(".log"), self.timeout_s, _INSTALL, _ENVIRONMENT
+            words, path.parent, path.with_suffix(".log"), self.timeout_s, _INSTALL, _environment()
         )
         if problem := complaint("ld1.x", code, log):
             raise EngineError(problem)
@@ -299,6 +297,11 @@ def collect(work: Path, ground: Levels, excited: Levels) -> SiteSpectrum:
         without_noise(np.mean([intensity for _, intensity in spectra], axis=0)),
         hole_eV + ground.lowest_empty_eV,
     )
+
+
+def _environment() -> dict[str, str]:
+    """Variables of the programs: parallel runs start processes, threads would come on top."""
+    return {"OMP_NUM_THREADS": "1", **os.environ}
 
 
 def _polarised(number: int) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -106,7 +108,8 @@ def _run_engine(task: _Task) -> tuple[list[SiteSpectrum | EngineError], float]:
     site, a full disk above all, ends the build.
     """
     before = _processor_seconds()
-    folder = Path(tempfile.mkdtemp(prefix="nearedge-"))
+    _remove_left_scratch()
+    folder = Path(tempfile.mkdtemp(prefix=f"{_SCRATCH}{os.getpid()}-"))
     found: dict[int, object] = {}
     reason = "the engine returned nothing for it"
     try:
@@ -127,6 +130,30 @@ def _run_engine(task: _Task) -> tuple[list[SiteSpectrum | EngineError], float]:
             result = EngineError(f"{task.engine.name}, {where}: {reason}")
         results.append(result)
     return results, _processor_seconds() - before
+
+
+# A worker that is killed leaves its folder behind, so the name says whose it is; the machine's name
+# is in it, too, since several may share a folder for such files.
+_SCRATCH = f"nearedge-{os.uname().nodename}-"
+
+
+@cache
+def _remove_left_scratch() -> None:
+    """Remove the scratch folders of this machine's workers that have gone; once in a process."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{glob.escape(_SCRATCH)}*-*"):
+        process = folder.name.removeprefix(_SCRATCH).partition("-")[0]
+        if process.isdigit() and not _is_alive(int(process)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _processor_seconds() -> float:
