@@ -232,10 +232,14 @@ def test_overlapping_atoms_are_named_with_their_distance(moved, tmp_path):
 
 @pytest.mark.slow
 def test_timeout_is_named_with_its_stage(tmp_path):
-    message = failure(replace(SMALL, timeout_s=0.01), MOLECULE, 1, tmp_path)
-    # A quick machine ends the first stage within the hundredth of a second.
-    assert re.search(r"stage '(rdinp|atomic|pot)' failed: timed out", message)
-    assert message.endswith("raise timeout_s")
+    message = failure(Feff(timeout_s=0.5), bulk("MgO", "rocksalt", a=4.21), 1, tmp_path)
+    assert re.search(r"stage '\w+' failed: worker exited with signal: 24 \(SIGXCPU\)", message)
+    assert message.endswith("more than timeout_s of processor time; raise timeout_s")
+
+
+def test_time_spent_waiting_is_no_timeout(tmp_path, monkeypatch):
+    monkeypatch.setattr("nearedge.engines.feff._RUN_STAGES", "import time; time.sleep(1.2)")
+    assert "timeout_s" not in failure(replace(SMALL, timeout_s=0.1), MOLECULE, 1, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -243,10 +247,12 @@ def test_timeout_is_named_with_its_stage(tmp_path):
     [
         (
             "Calculating SCF potentials ...\n"
-            "stage 'pot' failed: timed out after 0s .feff.error: Starting FEFF9 module pot. If "
-            "this message is still here after the module fini shes running, it must have crashed.",
+            "stage 'pot' failed: worker exited with signal: 24 (SIGXCPU) .feff.error: Starting "
+            "FEFF9 module pot. If this message is still here after the module fini shes running, "
+            "it must have crashed.",
             1,
-            "stage 'pot' failed: timed out after 0s; raise timeout_s",
+            "stage 'pot' failed: worker exited with signal: 24 (SIGXCPU); it took more than "
+            "timeout_s of processor time; raise timeout_s",
         ),
         (
             " FRNRM Could not integrate enough charge to reach required z.\n"
