@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from ase import Atoms
 
 
+RETRY = "after changing what a failure asks for, build again with --retry-failed"
+"""What to do about failed sites: the journal keeps them, and not every setting is in their keys."""
+
+
 @dataclass(frozen=True)
 class BuildReport:
     """What a build did.
@@ -260,7 +264,8 @@ def _assemble(
             seconds += [journal.seconds[finished[atoms[place]]] for place in good]
     if not columns:
         site, why = next(iter(failed.items()), ("all", "no structure has a site with a class"))
-        raise NearedgeError(f"no site could be computed; the first failure: {site}: {why}")
+        advice = f"; {RETRY}" if failed else ""
+        raise NearedgeError(f"no site could be computed; the first failure: {site}: {why}{advice}")
     return columns, {
         "left_out": left_out,
         "failed": failed,
