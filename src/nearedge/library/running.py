@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor
 from dataclasses import dataclass
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,7 +62,7 @@ def compute_sites(
     BrokenExecutor
         If a worker died; what the others finished is recorded.
     OSError
-        If a worker cannot write.
+        If a worker cannot write; what the others had in hand is recorded.
     """
 
     def is_open(key: str) -> bool:
@@ -78,17 +79,25 @@ def compute_sites(
     total = sum(len(task.sites) for task in tasks)
     computed = 0
     broken: BrokenExecutor | None = None
-    for task, future in run_tasks(_run_engine, tasks, executor, in_flight=workers):
+    unwritable: OSError | None = None
+    # Where one worker cannot write, others hardly can; but what they have in hand is recorded.
+    handed_out = takewhile(lambda task: unwritable is None, tasks)
+    for task, future in run_tasks(_run_engine, handed_out, executor, in_flight=workers):
         error = future.exception()
         if isinstance(error, BrokenExecutor):
             # Others may have finished before the pool broke; their spectra come next.
             broken = error
+            continue
+        if isinstance(error, OSError):
+            unwritable = error
             continue
         results, seconds = future.result()
         for key, result in zip(task.keys, results, strict=True):
             journal.record(key, result, seconds / len(results))
         computed += len(results)
         progress("sites", everything - total + computed, everything)
+    if unwritable is not None:
+        raise unwritable
     if broken is not None:
         raise broken
     return computed
