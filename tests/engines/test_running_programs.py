@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
 import subprocess
 import sys
@@ -61,3 +63,24 @@ def test_exit_code_and_signal_are_those_of_the_program(code, tmp_path):
         program = f"print('words'); raise SystemExit({code})"
     words = [sys.executable, "-c", program]
     assert run_program(words, tmp_path, tmp_path / "log", 60.0, "") == (code, "words\n")
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+@pytest.mark.parametrize("told", [True, False])
+def test_full_disk_is_no_failure_of_the_program(number, told, tmp_path, monkeypatch):
+    def write(path, content):
+        raise OSError(number, os.strerror(number), str(path))
+
+    monkeypatch.setattr(Path, "write_bytes", write)
+    program = (
+        f"import os; print(os.strerror({number}) if {told} else 'cut off'); raise SystemExit(1)"
+    )
+    with pytest.raises(OSError, match=os.strerror(number)) as caught:
+        run_program([sys.executable, "-c", program], tmp_path, tmp_path / "log", 60.0, "")
+    assert caught.value.errno == number
+
+
+def test_failure_with_room_on_the_disk_leaves_no_file_behind(tmp_path):
+    words = [sys.executable, "-c", "raise SystemExit(1)"]
+    assert run_program(words, tmp_path, tmp_path / "log", 60.0, "") == (1, "")
+    assert [path.name for path in tmp_path.iterdir()] == ["log"]

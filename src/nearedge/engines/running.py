@@ -17,6 +17,7 @@ from typing import IO
 from nearedge.errors import EngineError
 
 _LAST_LINES = 3
+_PROBE_BYTES = 2**16
 
 # Reads the number of a program's process group, then nothing: its pipe closes early only if this
 # process was killed, and it ends the program in its stead.
@@ -92,7 +93,7 @@ def run_program(
     EngineError
         If it cannot start, or takes too long.
     OSError
-        If the disk is full.
+        If the disk or the user's share of it is full.
 
     Examples
     --------
@@ -127,11 +128,24 @@ def run_program(
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
     text = log.read_text(errors="replace")
-    if "No space left on device" in text:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(work))
+    _require_room(text, work, failed=timed_out or process.returncode != 0)
     if timed_out:
         raise EngineError(f"not done after {timeout_s:g} s: {last_words(text)}; raise timeout_s")
     return process.returncode, text
+
+
+def _require_room(log: str, work: Path, failed: bool) -> None:
+    """Raise the OSError of a full disk, which is no failure of the site."""
+    for number in (errno.ENOSPC, errno.EDQUOT):
+        if os.strerror(number) in log:
+            raise OSError(number, os.strerror(number), str(work))
+    if failed:
+        # Not every program says that it could not write. Random, so that it cannot be compressed.
+        probe = work / "nearedge.probe"
+        try:
+            probe.write_bytes(os.urandom(_PROBE_BYTES))
+        finally:
+            probe.unlink(missing_ok=True)
 
 
 @contextmanager
