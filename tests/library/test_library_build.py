@@ -323,6 +323,20 @@ def test_spectrum_too_narrow_for_the_axis_costs_only_its_site(write_recipe, pool
     assert "a library needs -5 to 25 eV" in report.failed["t1/0, atom 5"]
 
 
+@pytest.mark.parametrize("window", ["[-5, 28.5]", "[-9.5, 25]"])
+def test_window_that_the_engine_never_covers_is_refused_before_computing(
+    window, write_recipe, pool, monkeypatch
+):
+    monkeypatch.setattr(
+        import_module("nearedge_toy_engine").Toy, "covers_eV", (-7.0, 28.0), raising=False
+    )
+    recipe = write_recipe()
+    recipe.write_text(f"window_eV = {window}\n{recipe.read_text()}")
+    with pytest.raises(UsageError, match=r"recipe.toml: engine 'toy': spectra of -7 to 28 eV"):
+        build(recipe, pool)
+    assert not calls(recipe)
+
+
 def broken_pool() -> ThreadPoolExecutor:
     def fail():
         raise MemoryError

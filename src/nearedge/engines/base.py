@@ -93,6 +93,9 @@ class Engine(Protocol):
     zero_eV
         Where a library's zero lies on the engine's scale, if that scale is the same for all
         structures; None if it is not, and the mean edge energy of each structure is its zero.
+    covers_eV
+        Optional: first and last energy of every spectrum, from the site's edge energy. A build
+        whose library would need more is then refused before anything is computed.
     """
 
     name: ClassVar[str]

@@ -90,6 +90,8 @@ class Feff:
     per: ClassVar[Literal["site", "structure"]] = "site"
     native_broadening: ClassVar[str] = "Lorentzian of the core-hole width"
     zero_eV: ClassVar[None] = None
+    # As `_ENERGY_CARDS` say.
+    covers_eV: ClassVar[tuple[float, float]] = (-7.0, 28.0)
 
     def __post_init__(self) -> None:
         for setting, (low, high) in _LIMITS.items():
