@@ -20,7 +20,7 @@ from nearedge.library.schema import (
     names,
     site_dataset,
 )
-from nearedge.library.store import open_library, open_structures, write_library
+from nearedge.library.store import open_library, open_structures, reading, write_library
 from nearedge.spectra import EnergyGrid
 
 
@@ -69,7 +69,8 @@ def relabel_library(
     """
     refuse_existing(Path(out))
     label_scheme = load_scheme(scheme)
-    library = open_library(path).load()
+    with reading(path):
+        library = open_library(path).load()
     others = set(names(library, "absorber")) - {label_scheme.absorber}
     if others:
         raise UsageError(
