@@ -282,6 +282,24 @@ def test_full_scratch_disk_stops_the_build_and_fails_no_site(write_recipe, pool,
     assert build(recipe, pool).sites == 16
 
 
+def test_sites_that_a_structure_finished_before_the_disk_was_full_are_kept(
+    write_recipe, pool, monkeypatch
+):
+    toys = import_module("nearedge_toy_engine")
+    whole = toys.ToyStructure.compute
+
+    def until_full(self, structure, sites, edge, folder):
+        full = OSError(28, "No space left on device", str(folder))
+        return whole(self, structure, sites[:3], edge, folder) | dict.fromkeys(sites[3:], full)
+
+    recipe = write_recipe(engine="toy-structure")
+    with monkeypatch.context() as patched:
+        patched.setattr(toys.ToyStructure, "compute", until_full)
+        with pytest.raises(NearedgeError, match=r"No space left on device; 6 finished sites are"):
+            build(recipe, pool)
+    assert build(recipe, pool).computed == 10
+
+
 def test_scratch_of_killed_workers_is_removed_and_no_other(
     write_recipe, pool, tmp_path, monkeypatch
 ):

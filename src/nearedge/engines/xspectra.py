@@ -166,12 +166,12 @@ class XSpectra:
 
     def compute(
         self, structure: Atoms, sites: Sequence[int], edge: str, folder: Path
-    ) -> dict[int, SiteSpectrum | EngineError]:
+    ) -> dict[int, SiteSpectrum | EngineError | OSError]:
         """Run pw.x once for the ground state, then pw.x and xspectra.x for each site.
 
         Where a cell has sites of two elements, the ground state is computed for each.
         """
-        found: dict[int, SiteSpectrum | EngineError] = {}
+        found: dict[int, SiteSpectrum | EngineError | OSError] = {}
         for element in dict.fromkeys(str(structure.symbols[site]) for site in sites):
             mine = [site for site in sites if structure.symbols[site] == element]
             for site, result in self._sites_of_element(
@@ -184,7 +184,7 @@ class XSpectra:
 
     def _sites_of_element(
         self, structure: Atoms, sites: Sequence[int], edge: str, work: Path
-    ) -> dict[int, SiteSpectrum | EngineError]:
+    ) -> dict[int, SiteSpectrum | EngineError | OSError]:
         try:
             if edge != "K":
                 raise EngineError(f"no edge {edge!r}; give K")
@@ -196,12 +196,15 @@ class XSpectra:
             ground = self._self_consistent(cell, None, work / "ground")
         except EngineError as error:
             return dict.fromkeys(sites, error)
-        found: dict[int, SiteSpectrum | EngineError] = {}
-        for site in sites:
+        found: dict[int, SiteSpectrum | EngineError | OSError] = {}
+        for number, site in enumerate(sites):
             try:
                 found[site] = self._site(cell, site, ground, work / f"site-{site}")
             except EngineError as error:
                 found[site] = error
+            except OSError as error:
+                # The disk is full; what took hours before is not lost for it.
+                return found | dict.fromkeys(sites[number:], error)
         return found
 
     def _site(self, cell: Atoms, site: int, ground: Levels, work: Path) -> SiteSpectrum:

@@ -93,8 +93,11 @@ def compute_sites(
             continue
         results, seconds = future.result()
         for key, result in zip(task.keys, results, strict=True):
+            if isinstance(result, OSError):
+                unwritable = result
+                continue
             journal.record(key, result, seconds / len(results))
-        computed += len(results)
+            computed += 1
         progress("sites", everything - total + computed, everything)
     if unwritable is not None:
         raise unwritable
@@ -110,7 +113,7 @@ def _tasks(structure: Atoms, keys: dict[int, str], engine: Engine, edge: str) ->
             yield _Task(sites, tuple(keys[s] for s in sites), structure, engine, edge)
 
 
-def _run_engine(task: _Task) -> tuple[list[SiteSpectrum | EngineError], float]:
+def _run_engine(task: _Task) -> tuple[list[SiteSpectrum | EngineError | OSError], float]:
     """Run the engine on one task in a scratch folder; runs in a worker.
 
     Whatever an engine does, each site gets a spectrum or an error; only what concerns no single
@@ -131,10 +134,10 @@ def _run_engine(task: _Task) -> tuple[list[SiteSpectrum | EngineError], float]:
         reason = " ".join(f"{type(error).__name__}: {error}; a defect of the engine".split())
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    results: list[SiteSpectrum | EngineError] = []
+    results: list[SiteSpectrum | EngineError | OSError] = []
     for site in task.sites:
         result = found.get(site)
-        if not isinstance(result, SiteSpectrum | EngineError):
+        if not isinstance(result, SiteSpectrum | EngineError | OSError):
             where = describe_site(task.structure, site)
             result = EngineError(f"{task.engine.name}, {where}: {reason}")
         results.append(result)
