@@ -78,6 +78,7 @@ def test_build_lists_failed_sites_and_retries_them_when_asked(nearedge, files):
     answer = nearedge(*building(files))
     assert answer.code == 0
     assert "failed: t1/0, atom 2: toy, t1 snapshot 0, atom 2 (O): NO LUCK" in answer.out
+    assert "build again with --retry-failed" in answer.out
     (files / "control" / "fail").write_text("")
     assert nearedge(*building(files, "--json")).document["sites"] == 1
     assert nearedge(*building(files, "--retry-failed", "--json")).document["sites"] == 2

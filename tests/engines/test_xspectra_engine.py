@@ -278,6 +278,19 @@ def test_full_disk_stops_the_build(xspectra_stand_in, tmp_path):
     assert caught.value.errno == errno.ENOSPC
 
 
+def test_disk_that_fills_up_costs_no_site_before(xspectra_stand_in, tmp_path, monkeypatch):
+    whole = XSpectra._site
+
+    def full_at_the_second(self, cell, site, ground, work):
+        if site == 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return whole(self, cell, site, ground, work)
+
+    monkeypatch.setattr(XSpectra, "_site", full_at_the_second)
+    found = xspectra_stand_in().compute(MIXED, [5, 0, 2], "K", tmp_path / "run")
+    assert [type(result) for result in found.values()] == [SiteSpectrum, OSError, OSError]
+
+
 @pytest.mark.parametrize("program", ["pw", "xspectra", "ld1"])
 def test_missing_program_says_how_to_install_it(program, xspectra_stand_in, tmp_path):
     engine = replace(xspectra_stand_in(), **{program: "no-such.x"})

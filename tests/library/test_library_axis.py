@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nearedge.engines import SiteSpectrum
+from nearedge.errors import UsageError
 from nearedge.library.axis import structure_on_axis
-from nearedge.library.schema import LIBRARY_AXIS
+from nearedge.library.schema import LIBRARY_AXIS, library_axis
 
 AXIS = LIBRARY_AXIS.energy_eV
 GRID = np.arange(-20.0, 60.0, 0.1)
@@ -114,3 +117,11 @@ def test_an_engines_own_zero_keeps_the_position_of_the_whole_structure():
     common, shift, _ = structure_on_axis([peak(e) for e in edges], 530.0)
     np.testing.assert_allclose(common[:, 10:], own[:, :-10], atol=1e-3 * own.max())
     np.testing.assert_allclose(shift, own_shift)
+
+
+@pytest.mark.parametrize(
+    "window", [(-5.0, math.inf), (-math.inf, 25.0), (math.nan, 25.0), (5.0, 5.5)]
+)
+def test_window_without_an_end_or_too_narrow_is_refused(window):
+    with pytest.raises(UsageError, match="give 1 to 10000 eV, the lower end first"):
+        library_axis(*window)

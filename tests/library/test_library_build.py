@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import tempfile
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
@@ -15,7 +20,7 @@ from ase.neighborlist import neighbor_list
 
 from nearedge.environments import label_sites, load_scheme
 from nearedge.errors import NearedgeError, UsageError
-from nearedge.library import build_library, names, open_library, open_structures
+from nearedge.library import build_library, names, open_library, open_structures, running
 from nearedge.structures import read_structures
 
 
@@ -187,7 +192,7 @@ def test_library_after_a_retry_equals_one_that_never_failed(write_recipe, pool):
 def test_build_in_which_every_site_fails_is_an_error_and_writes_no_library(write_recipe, pool):
     recipe = write_recipe()
     steer(recipe, "fail", " ".join(map(str, range(16))))
-    with pytest.raises(NearedgeError, match=r"no site could be computed.*NO LUCK"):
+    with pytest.raises(NearedgeError, match=r"no site could .*NO LUCK.* with --retry-failed"):
         build(recipe, pool)
     assert not (recipe.parent / "lib.zarr").exists()
 
@@ -213,6 +218,7 @@ class Flawed:
 
     def __init__(self, good, kind):
         self.good, self.kind = good, kind
+        self.full = threading.Event()
 
     def version(self):
         return "1"
@@ -227,7 +233,12 @@ class Flawed:
             if self.kind == "forgets":
                 return {}
             if self.kind == "full disk":
+                self.full.set()
                 raise OSError(28, "No space left on device", str(folder))
+        elif self.kind == "full disk":
+            # Still under way when the disk is found to be full.
+            self.full.wait(30.0)
+            time.sleep(0.1)
         return self.good.compute(structure, sites, edge, folder)
 
 
@@ -263,9 +274,52 @@ def test_full_scratch_disk_stops_the_build_and_fails_no_site(write_recipe, pool,
     recipe = write_recipe()
     with pytest.raises(NearedgeError, match=r"No space left on device; .* kept, make room"):
         build(recipe, pool)
-    assert not any("error" in json.loads(line) for line in journal(recipe).open())
+    kept = [json.loads(line) for line in journal(recipe).open()]
+    assert not any("error" in entry for entry in kept)
+    # Of the sites 1 and 3, begun together, the first is kept; what comes after them is not begun.
+    assert 1 <= len(kept) <= 2
     flawed("none")
     assert build(recipe, pool).sites == 16
+
+
+def test_sites_that_a_structure_finished_before_the_disk_was_full_are_kept(
+    write_recipe, pool, monkeypatch
+):
+    toys = import_module("nearedge_toy_engine")
+    whole = toys.ToyStructure.compute
+
+    def until_full(self, structure, sites, edge, folder):
+        full = OSError(28, "No space left on device", str(folder))
+        return whole(self, structure, sites[:3], edge, folder) | dict.fromkeys(sites[3:], full)
+
+    recipe = write_recipe(engine="toy-structure")
+    with monkeypatch.context() as patched:
+        patched.setattr(toys.ToyStructure, "compute", until_full)
+        with pytest.raises(NearedgeError, match=r"No space left on device; 6 finished sites are"):
+            build(recipe, pool)
+    assert build(recipe, pool).computed == 10
+
+
+def test_scratch_of_killed_workers_is_removed_and_no_other(
+    write_recipe, pool, tmp_path, monkeypatch
+):
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    host = os.uname().nodename
+    names = {
+        f"nearedge-{host}-{gone.pid}-abc": False,
+        f"nearedge-{host}-{os.getppid()}-abc": True,
+        f"nearedge-elsewhere-{gone.pid}-abc": True,
+        f"nearedge-{host}-mine-abc": True,
+        "nearedge-abc": True,
+    }
+    scratch = tmp_path / "scratch"
+    for name in names:
+        (scratch / name / "site-1").mkdir(parents=True)
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    running._remove_left_scratch.cache_clear()
+    build(write_recipe(), pool)
+    assert {path.name for path in scratch.iterdir()} == {n for n, kept in names.items() if kept}
 
 
 def test_spectrum_too_narrow_for_the_axis_costs_only_its_site(write_recipe, pool, monkeypatch):
@@ -285,6 +339,20 @@ def test_spectrum_too_narrow_for_the_axis_costs_only_its_site(write_recipe, pool
     assert report.sites == 14
     assert list(report.failed) == ["t1/0, atom 5", "t1/1, atom 5"]
     assert "a library needs -5 to 25 eV" in report.failed["t1/0, atom 5"]
+
+
+@pytest.mark.parametrize("window", ["[-5, 28.5]", "[-9.5, 25]"])
+def test_window_that_the_engine_never_covers_is_refused_before_computing(
+    window, write_recipe, pool, monkeypatch
+):
+    monkeypatch.setattr(
+        import_module("nearedge_toy_engine").Toy, "covers_eV", (-7.0, 28.0), raising=False
+    )
+    recipe = write_recipe()
+    recipe.write_text(f"window_eV = {window}\n{recipe.read_text()}")
+    with pytest.raises(UsageError, match=r"recipe.toml: engine 'toy': spectra of -7 to 28 eV"):
+        build(recipe, pool)
+    assert not calls(recipe)
 
 
 def broken_pool() -> ThreadPoolExecutor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import ase.io
 import numpy as np
@@ -167,6 +168,19 @@ def test_append_changes_nothing_in_the_earlier_sites(small, tmp_path):
     after = open_library(out).load().isel(site=slice(0, 2))
     for name in before.variables:
         np.testing.assert_array_equal(before[name].values, after[name].values)
+
+
+def test_imports_at_the_same_time_lose_nothing(small, tmp_path):
+    out = tmp_path / "lib.zarr"
+
+    def add(number: int) -> None:
+        import_library(*small, out=out, absorber="O", snapshot=number, append=True)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(add, range(4)))
+    ids = names(open_library(out), "structure_id").tolist()
+    assert sorted(ids) == sorted(f"POSCAR/{number}" for number in range(4) for _ in "ab")
+    assert {path.name for path in tmp_path.iterdir()} == {"POSCAR", "table.dat", "lib.zarr"}
 
 
 def test_append_to_nothing_makes_a_library(small, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 import threading
@@ -47,6 +48,20 @@ def test_later_success_clears_a_failure(tmp_path):
         journal.record("k", spectrum(0), 1.0)
     with Journal(tmp_path / "journal.jsonl") as journal:
         assert (list(journal.done), journal.failed) == (["k"], {})
+
+
+def test_file_system_without_locks_is_named(tmp_path, monkeypatch):
+    def refuse(file, operation):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with (
+        pytest.raises(
+            NearedgeError, match=r"cannot lock files \(No locks available\).*another --out"
+        ),
+        Journal(tmp_path / "journal.jsonl"),
+    ):
+        pass
 
 
 @pytest.mark.parametrize("cut", [1, 20, 400])

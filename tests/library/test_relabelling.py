@@ -43,6 +43,14 @@ def scheme(tmp_path):
     return write
 
 
+def test_damaged_library_is_named(library, scheme, tmp_path):
+    chunk = next(f for f in (library / "intensity").iterdir() if not f.name.startswith("."))
+    chunk.write_bytes(b"no numbers")
+    with pytest.raises(NearedgeError, match=r"lib\.zarr: not a nearedge library or damaged"):
+        relabel_library(library, scheme(), tmp_path / "new.zarr")
+    assert not (tmp_path / "new.zarr").exists()
+
+
 def test_labels_change_and_spectra_stay(library, scheme, tmp_path):
     before = open_library(library).load()
     report = relabel_library(library, scheme(), tmp_path / "new.zarr")

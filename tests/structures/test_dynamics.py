@@ -28,6 +28,7 @@ from nearedge.structures import (
     read_structures,
     run_dynamics,
 )
+from nearedge.structures.checkpoint import write_snapshots
 
 STAGES = (
     Stage(300.0, equilibration_steps=30, snapshots=2, interval_steps=25),
@@ -544,7 +545,30 @@ def test_a_resumed_run_keeps_its_relaxed_cell(tmp_path):
     assert not np.allclose(whole.cell.array, STRAINED.cell.array)
 
 
-def test_an_unwritable_half_file_is_never_left_behind(uninterrupted):
+def test_a_half_written_file_is_never_left_behind(tmp_path, monkeypatch):
+    write_snapshots(tmp_path / "t1.extxyz", [STRAINED])
+    before = (tmp_path / "t1.extxyz").read_bytes()
+
+    def write_half(path, snapshots, format):
+        path.write_text("8")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("ase.io.write", write_half)
+    with pytest.raises(NearedgeError, match=r"cannot write \(No space left on device\)"):
+        write_snapshots(tmp_path / "t1.extxyz", [STRAINED, STRAINED])
+    assert {f.name for f in tmp_path.iterdir()} == {"t1.extxyz"}
+    assert (tmp_path / "t1.extxyz").read_bytes() == before
+
+
+def test_two_runs_of_one_trajectory_write_no_half_file_of_the_other(tmp_path):
+    path = tmp_path / "t1.extxyz"
+    theirs = path.with_name("t1.extxyz.tmp")
+    theirs.write_text("half of another run's")
+    write_snapshots(path, [STRAINED])
+    assert theirs.read_text() == "half of another run's"
+
+
+def test_a_finished_run_leaves_its_state_and_its_snapshots(uninterrupted):
     folder, _ = uninterrupted
     assert {f.name for f in folder.iterdir()} == {"t1.state.json", "t1.extxyz"}
 

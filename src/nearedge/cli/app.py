@@ -71,6 +71,7 @@ def library_build(
     from nearedge.compute import cores, dask_executor, local_executor
     from nearedge.errors import UsageError
     from nearedge.library import build_library
+    from nearedge.library.build import RETRY
 
     if dask is None:
         workers = cores() if workers is None else workers
@@ -106,6 +107,8 @@ def library_build(
         )
     for title, sites in (("left out", report.left_out), ("failed", report.failed)):
         _list_sites(title, sites)
+    if report.failed:
+        print(f"  {RETRY}")
     print(f"Work files stay in {out}.building; delete them when you need no further sites.")
 
 

@@ -93,6 +93,9 @@ class Engine(Protocol):
     zero_eV
         Where a library's zero lies on the engine's scale, if that scale is the same for all
         structures; None if it is not, and the mean edge energy of each structure is its zero.
+    covers_eV
+        Optional: first and last energy of every spectrum, from the site's edge energy. A build
+        whose library would need more is then refused before anything is computed.
     """
 
     name: ClassVar[str]
@@ -114,12 +117,13 @@ class Engine(Protocol):
 
     def compute(
         self, structure: Atoms, sites: Sequence[int], edge: str, folder: Path
-    ) -> Mapping[int, SiteSpectrum | EngineError]:
+    ) -> Mapping[int, SiteSpectrum | EngineError | OSError]:
         """Spectra of the sites, or the error of each that failed, in the order asked for.
 
         An error names structure and site (`describe_site`), repeats the program's own words and
         says what to do. Only what concerns no single site is raised, such as `OSError` for a
-        full disk: a build then stops instead of recording all its sites as failed.
+        full disk: a build then stops instead of recording all its sites as failed. An engine that
+        has finished other sites of the call may give the `OSError` in the place of the rest.
 
         Parameters
         ----------

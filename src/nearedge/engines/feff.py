@@ -6,9 +6,8 @@ the wheel ``feff10-rs``.
 
 from __future__ import annotations
 
-import errno
+import math
 import os
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -20,7 +19,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 
 from nearedge.engines.base import JsonValue, SiteSpectrum, describe_site, without_noise
-from nearedge.engines.feff_log import complaint, disk_is_full
+from nearedge.engines.feff_log import complaint
+from nearedge.engines.running import run_program
 from nearedge.errors import EngineError, NearedgeError, UsageError
 from nearedge.spectra import read_spectra
 
@@ -63,7 +63,8 @@ class Feff:
     lmax
         Largest angular momentum in potentials and scattering.
     timeout_s
-        Limit for any one stage of FEFF.
+        Processor time that any one stage of FEFF may take, rounded up to seconds: a busy machine
+        fails no site. A site that hangs is given up after twenty times as long.
 
     Raises
     ------
@@ -89,6 +90,8 @@ class Feff:
     per: ClassVar[Literal["site", "structure"]] = "site"
     native_broadening: ClassVar[str] = "Lorentzian of the core-hole width"
     zero_eV: ClassVar[None] = None
+    # As `_ENERGY_CARDS` say.
+    covers_eV: ClassVar[tuple[float, float]] = (-7.0, 28.0)
 
     def __post_init__(self) -> None:
         for setting, (low, high) in _LIMITS.items():
@@ -203,23 +206,23 @@ class Feff:
 
     def _run(self, work: Path, scf_atoms: int) -> None:
         """Run the stages in a process of their own: FEFF prints, and may stop the interpreter."""
+        words = [sys.executable, "-c", _RUN_STAGES]
+        words += [str(work.absolute()), str(math.ceil(self.timeout_s)), str(scf_atoms)]
         environment = {**os.environ, **_PROCESS_ENVIRONMENT}
-        path = work / "nearedge.log"
-        with open(path, "w") as log:
-            done = subprocess.run(
-                [sys.executable, "-c", _RUN_STAGES, str(work), str(self.timeout_s), str(scf_atoms)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=environment,
-                check=False,
-            )
-        text = path.read_text(errors="replace")
-        if disk_is_full(text):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(work))
-        if problem := complaint(text, done.returncode, iterated=self.scf_iterations > 0):
+        code, text = run_program(
+            words,
+            work,
+            work / "nearedge.log",
+            _PATIENCE * self.timeout_s,
+            "is memory enough?",
+            environment,
+        )
+        if problem := complaint(text, code, iterated=self.scf_iterations > 0):
             raise EngineError(problem)
 
+
+# How many times longer than a stage's processor time a site may take by the clock.
+_PATIENCE = 20
 
 # FEFF takes and gives back large arrays in its inner loops. The C library would hand them to the
 # kernel each time, which costs as much as the calculation (measured on an oxide cell, O K: 23.6 s
@@ -245,15 +248,19 @@ _ENERGY_CARDS = (
 # The stages that a near-edge spectrum needs; PATH and GENFMT only hand over empty lists that
 # FF2X asks for. FEFF gives all of them arrays for the cluster of full multiple scattering, and POT
 # fills these with zeros at every energy: with arrays of its own cluster it takes an eighth less
-# time and leaves the same bytes.
+# time and leaves the same bytes. A stage is a process of its own, which inherits the limit.
 _RUN_STAGES = """
 import pathlib
+import resource
 import sys
 import feff10
-work, timeout_s, scf_atoms = sys.argv[1], float(sys.argv[2]), int(sys.argv[3])
+work, seconds, scf_atoms = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+most = resource.getrlimit(resource.RLIMIT_CPU)[1]
+if most == resource.RLIM_INFINITY or most > seconds:
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, most))
 def run(*stages):
     stages = [feff10.Stage.from_name(name) for name in stages]
-    config = feff10.FeffConfig.from_file(work, work + "/feff.inp", stages, timeout_s)
+    config = feff10.FeffConfig.from_file(work, work + "/feff.inp", stages)
     feff10.FeffPipeline(config).run()
 try:
     run("rdinp", "atomic")

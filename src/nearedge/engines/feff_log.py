@@ -13,7 +13,7 @@ _UNSOUND = (
 # FEFF's words before it stops; the first that occurs tells most. A line break in a pattern takes
 # in FEFF's next line.
 _STOPPED = (
-    (r"timed out", "raise timeout_s"),
+    (r"SIGXCPU", "it took more than timeout_s of processor time; raise timeout_s"),
     (r"TWO ATOMS VERY CLOSE TOGETHER.*\n.*distance.*", "move these atoms apart, or leave the "
      "structure out"),
     (r"Rmt >= distance to nearest neighbor", "two atoms are too close; look at the structure"),
@@ -63,11 +63,6 @@ def complaint(log: str, exit_code: int, *, iterated: bool = True) -> str | None:
     if iterated and "Convergence reached" not in log:
         return "did not report that the potentials converged; raise scf_iterations"
     return None
-
-
-def disk_is_full(log: str) -> bool:
-    """Whether FEFF stopped because it could not write."""
-    return "No space left on device" in log
 
 
 def _tidy(text: str) -> str:

@@ -21,7 +21,8 @@ _INSTALL = (
 )
 _PROGRAM = Path(__file__).with_name("gpaw_side") / "run.py"
 _LOG = "nearedge.log"
-# More threads than one gain little, and a build runs a structure on every core.
+# Unless the user says otherwise: more threads than one gain little, and a build runs a structure on
+# every core.
 _PROCESS_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
@@ -80,7 +81,8 @@ def run(python: str, work: Path, timeout_s: float) -> str:
         If the disk is full.
     """
     words = [python, str(_PROGRAM), str(work.resolve())]
-    code, text = run_program(words, work, work / _LOG, timeout_s, _INSTALL, _PROCESS_ENVIRONMENT)
+    environment = {**_PROCESS_ENVIRONMENT, **os.environ}
+    code, text = run_program(words, work, work / _LOG, timeout_s, _INSTALL, environment)
     # The program marks its error; what it did before is of no interest then.
     said = last_words(text.rpartition("ERROR: ")[2])
     if code < 0:

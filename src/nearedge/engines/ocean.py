@@ -166,7 +166,8 @@ class Ocean:
             if setting.name in _RUNNING:
                 continue
             if setting.name == "pp_files":
-                value = " ".join(f"{e}={_digest(p)}" for e, p in sorted(value.items()))
+                files = [(e, file) for e, p in sorted(value.items()) for file in _formats(p)]
+                value = " ".join(f"{e}={_digest(file)}" for e, file in files)
             elif setting.name == "opf_files":
                 value = " ".join(_digest(path) for path in opf_paths(value))
             elif setting.name == "keywords":
@@ -232,10 +233,7 @@ class Ocean:
             cards["pp_list"] = " ".join(Path(self.pp_files[e]).name for e in elements)
             cards["opf.fill"] = f"{number} {fill.name}"
             cards["opf.opts"] = f"{number} {opts.name}"
-            pseudopotentials = [Path(self.pp_files[e]) for e in elements]
-            # The same pseudopotential in Quantum ESPRESSO's format carries this further suffix.
-            upf = [p.with_name(f"{p.name}.UPF") for p in pseudopotentials]
-            own_files = [*pseudopotentials, *(p for p in upf if p.is_file()), fill, opts]
+            own_files = [*(p for e in elements for p in _formats(self.pp_files[e])), fill, opts]
         text = ocean_input(structure, edges, cards)
         work.mkdir(parents=True)
         (work / "ocean.in").write_text(text, encoding="utf-8")
@@ -306,6 +304,13 @@ def _words(values: _Array) -> str:
     return " ".join(f"{value:g}" for value in values)
 
 
-def _digest(path: str) -> str:
+def _formats(pseudopotential: str) -> list[Path]:
+    """A pseudopotential's file, and the same for Quantum ESPRESSO, with a further suffix."""
+    path = Path(pseudopotential)
+    upf = path.with_name(f"{path.name}.UPF")
+    return [path, *([upf] if upf.is_file() else [])]
+
+
+def _digest(path: str | Path) -> str:
     content = Path(path).read_bytes()
     return f"{Path(path).name}:{hashlib.sha256(content).hexdigest()[:16]}"

@@ -7,6 +7,7 @@ are part of Quantum ESPRESSO: P. Giannozzi et al., J. Phys.: Condens. Matter 29,
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import tempfile
@@ -45,9 +46,6 @@ _INSTALL = "install Quantum ESPRESSO (Debian: apt-get install quantum-espresso)"
 
 # What runs the programs, and changes no spectrum.
 _RUNNING = ("pw", "xspectra", "ld1", "para_prefix", "timeout_s")
-# Unless the user says otherwise: parallel runs start processes, and threads would come on top.
-_ENVIRONMENT = {"OMP_NUM_THREADS": "1"}
-
 _Array = Sequence[Any]
 _Table = Mapping[str, Any]
 
@@ -148,7 +146,7 @@ class XSpectra:
             find_program(other, _INSTALL)
         with tempfile.TemporaryDirectory() as name:
             work = Path(name)
-            _, text = run_program([program], work, work / "log", 60.0, _INSTALL, _ENVIRONMENT)
+            _, text = run_program([program], work, work / "log", 60.0, _INSTALL, _environment())
         found = re.search(r"Program PWSCF v\.?\s*(\S+)", text)
         return f"Quantum ESPRESSO {found.group(1) if found else 'of unknown version'}"
 
@@ -168,12 +166,12 @@ class XSpectra:
 
     def compute(
         self, structure: Atoms, sites: Sequence[int], edge: str, folder: Path
-    ) -> dict[int, SiteSpectrum | EngineError]:
+    ) -> dict[int, SiteSpectrum | EngineError | OSError]:
         """Run pw.x once for the ground state, then pw.x and xspectra.x for each site.
 
         Where a cell has sites of two elements, the ground state is computed for each.
         """
-        found: dict[int, SiteSpectrum | EngineError] = {}
+        found: dict[int, SiteSpectrum | EngineError | OSError] = {}
         for element in dict.fromkeys(str(structure.symbols[site]) for site in sites):
             mine = [site for site in sites if structure.symbols[site] == element]
             for site, result in self._sites_of_element(
@@ -186,7 +184,7 @@ class XSpectra:
 
     def _sites_of_element(
         self, structure: Atoms, sites: Sequence[int], edge: str, work: Path
-    ) -> dict[int, SiteSpectrum | EngineError]:
+    ) -> dict[int, SiteSpectrum | EngineError | OSError]:
         try:
             if edge != "K":
                 raise EngineError(f"no edge {edge!r}; give K")
@@ -198,12 +196,15 @@ class XSpectra:
             ground = self._self_consistent(cell, None, work / "ground")
         except EngineError as error:
             return dict.fromkeys(sites, error)
-        found: dict[int, SiteSpectrum | EngineError] = {}
-        for site in sites:
+        found: dict[int, SiteSpectrum | EngineError | OSError] = {}
+        for number, site in enumerate(sites):
             try:
                 found[site] = self._site(cell, site, ground, work / f"site-{site}")
             except EngineError as error:
                 found[site] = error
+            except OSError as error:
+                # The disk is full; what took hours before is not lost for it.
+                return found | dict.fromkeys(sites[number:], error)
         return found
 
     def _site(self, cell: Atoms, site: int, ground: Levels, work: Path) -> SiteSpectrum:
@@ -252,7 +253,7 @@ class XSpectra:
         (work / f"{stem}.in").write_text(text, encoding="utf-8")
         words = [*self.para_prefix, find_program(executable, _INSTALL), "-in", f"{stem}.in"]
         code, log = run_program(
-            words, work, work / f"{stem}.log", self.timeout_s, _INSTALL, _ENVIRONMENT
+            words, work, work / f"{stem}.log", self.timeout_s, _INSTALL, _environment()
         )
         if problem := complaint(name, code, log):
             raise EngineError(problem)
@@ -261,7 +262,7 @@ class XSpectra:
         """Run ld1.x, which is not parallel, on an input file."""
         words = [find_program(self.ld1, _INSTALL), "-in", path.name]
         code, log = run_program(
-            words, path.parent, path.with_suffix(".log"), self.timeout_s, _INSTALL, _ENVIRONMENT
+            words, path.parent, path.with_suffix(".log"), self.timeout_s, _INSTALL, _environment()
         )
         if problem := complaint("ld1.x", code, log):
             raise EngineError(problem)
@@ -299,6 +300,11 @@ def collect(work: Path, ground: Levels, excited: Levels) -> SiteSpectrum:
         without_noise(np.mean([intensity for _, intensity in spectra], axis=0)),
         hole_eV + ground.lowest_empty_eV,
     )
+
+
+def _environment() -> dict[str, str]:
+    """Variables of the programs: parallel runs start processes, threads would come on top."""
+    return {"OMP_NUM_THREADS": "1", **os.environ}
 
 
 def _polarised(number: int) -> str:

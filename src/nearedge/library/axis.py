@@ -81,6 +81,27 @@ def structure_on_axis(
     return intensity, edges - edges.mean(), problems
 
 
+def never_on_axis(covers_eV: tuple[float, float], axis: EnergyGrid) -> str | None:
+    """Say why no spectrum of these energies, from its own edge, covers a library; None if it may.
+
+    Sites whose edge lies apart from their structure's mean may fail on their own.
+
+    Examples
+    --------
+    >>> never_on_axis((-7.0, 28.0), EnergyGrid(-5.0, 40.0, 451))
+    'spectra of -7 to 28 eV around the edge cannot cover -5 to 40 eV; give window_eV within them'
+    >>> never_on_axis((-7.0, 28.0), LIBRARY_AXIS) is None
+    True
+    """
+    first_eV, last_eV = covers_eV
+    if first_eV - _LATEST_EV <= axis.start_eV and axis.stop_eV <= last_eV:
+        return None
+    return (
+        f"spectra of {first_eV:g} to {last_eV:g} eV around the edge cannot cover "
+        f"{axis.start_eV:g} to {axis.stop_eV:g} eV; give window_eV within them"
+    )
+
+
 def _covers(
     energy_eV: Float[np.ndarray, " point"],
     intensity: Float[np.ndarray, " point"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,9 +61,13 @@ def write_recipe(
     check_edge(edge)
     if out.exists():
         raise UsageError(f"{out}: exists; choose another --out, or move it away")
-    files = {_trajectory(Path(path)): Path(path) for path in paths}
-    if len(files) < len(paths):
-        raise UsageError("two structure files have the same name; rename one of them")
+    files: dict[str, Path] = {}
+    for path in map(Path, paths):
+        other = files.setdefault(_trajectory(path), path)
+        if other is not path:
+            raise UsageError(
+                f"{other} and {path} would both be called {_trajectory(path)!r}; rename one of them"
+            )
     frames = {name: read_structures(path) for name, path in files.items()}
     name = f"{'_'.join(list(files)[:1])}_{absorber}"
     guess = guess_scheme([s for of_file in frames.values() for s in of_file], absorber, name)
@@ -75,9 +80,13 @@ def write_recipe(
     return guess
 
 
+# Other dots belong to a name, as in Li3FeO3.5.
+_ENDINGS = "cif|xyz|extxyz|traj|xml|vasp|poscar"
+
+
 def _trajectory(path: Path) -> str:
     """Name of a structure: its file's, without the words that only tell the format."""
-    stem = path.name.split(".")[0]
+    stem = re.sub(rf"(\.({_ENDINGS}))+$", "", path.name, flags=re.IGNORECASE)
     short = stem.removeprefix("POSCAR_").removeprefix("CONTCAR_")
     return short or stem
 

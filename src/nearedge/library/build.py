@@ -15,7 +15,7 @@ import numpy as np
 from nearedge.engines import Engine, engine_from_settings
 from nearedge.environments import LabelScheme, SiteLabels, label_sites, load_scheme
 from nearedge.errors import NearedgeError, UsageError
-from nearedge.library.axis import structure_on_axis
+from nearedge.library.axis import never_on_axis, structure_on_axis
 from nearedge.library.columns import add_structure, joined, settings_hash
 from nearedge.library.journal import Journal, site_keys
 from nearedge.library.recipe import Recipe, load_recipe
@@ -28,6 +28,10 @@ from nearedge.spectra import EnergyGrid
 
 if TYPE_CHECKING:
     from ase import Atoms
+
+
+RETRY = "after changing what a failure asks for, build again with --retry-failed"
+"""What to do about failed sites: the journal keeps them, and not every setting is in their keys."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,9 @@ def build_library(
         raise UsageError(f"--workers {workers}: give at least 1")
     scheme, engine = _scheme_and_engine(recipe, recipe_path)
     axis = library_axis(*recipe.window_eV)
+    covers_eV = getattr(engine, "covers_eV", None)
+    if covers_eV and (reason := never_on_axis(covers_eV, axis)):
+        raise UsageError(f"{recipe_path}: engine {engine.name!r}: {reason}")
     work = out.with_name(out.name + ".building")
     refuse_foreign(out)
     if out.exists() and not work.exists():
@@ -260,7 +267,8 @@ def _assemble(
             seconds += [journal.seconds[finished[atoms[place]]] for place in good]
     if not columns:
         site, why = next(iter(failed.items()), ("all", "no structure has a site with a class"))
-        raise NearedgeError(f"no site could be computed; the first failure: {site}: {why}")
+        advice = f"; {RETRY}" if failed else ""
+        raise NearedgeError(f"no site could be computed; the first failure: {site}: {why}{advice}")
     return columns, {
         "left_out": left_out,
         "failed": failed,

@@ -17,6 +17,7 @@ from nearedge.errors import NearedgeError, UsageError
 from nearedge.library.axis import structure_on_axis
 from nearedge.library.columns import add_structure, joined
 from nearedge.library.importing import check_edge, imported_attributes, on_one_zero
+from nearedge.library.replace import alone_at, refuse_existing
 from nearedge.library.schema import LIBRARY_AXIS, library_axis, site_dataset
 from nearedge.library.store import write_library
 from nearedge.spectra import EnergyGrid, Spectrum, read_spectra
@@ -121,8 +122,7 @@ def import_folder(
     check_edge(edge)
     label_scheme = scheme_for(absorber, scheme)
     axis = LIBRARY_AXIS if window_eV is None else library_axis(*window_eV)
-    if Path(out).exists():
-        raise UsageError(f"{out}: exists; choose another --out")
+    refuse_existing(Path(out))
     found, others = _sites(Path(folder), pattern, absorber, spectrum_name)
     materials = _structures(Path(folder), found, structure_name, progress)
     _check_indices(materials, absorber, pattern, len(found))
@@ -170,7 +170,9 @@ def import_folder(
         "relative" in kinds, formats, f"a folder of {len(found)} sites ({pattern})", label_scheme
     )
     library = site_dataset(joined(columns), attributes, axis)
-    write_library(out, library, structures)
+    with alone_at(Path(out)):
+        refuse_existing(Path(out))
+        write_library(out, library, structures)
     return ImportReport(
         sites=library.sizes["site"],
         structures=len(structures),

@@ -15,6 +15,7 @@ from nearedge.errors import EngineError, NearedgeError, UsageError
 from nearedge.library.axis import structure_on_axis
 from nearedge.library.columns import add_structure, joined, settings_hash
 from nearedge.library.recipe import EDGES
+from nearedge.library.replace import alone_at
 from nearedge.library.schema import CODED, LIBRARY_AXIS, OPTIONAL, library_axis, names, site_dataset
 from nearedge.library.store import open_library, open_structures, reading, write_library
 from nearedge.spectra import EnergyGrid, Spectrum, read_spectra
@@ -76,8 +77,7 @@ def import_library(
     out = Path(out)
     check_edge(edge)
     label_scheme = scheme_for(absorber, scheme)
-    if out.exists() and not append:
-        raise UsageError(f"{out}: exists; choose another --out, or --append to add to it")
+    _refuse_unless_appending(out, append)
     structure = _one_structure(structure_path)
     structure.info["trajectory_id"] = trajectory or Path(structure_path).stem
     structure.info["snapshot_id"] = snapshot
@@ -91,40 +91,47 @@ def import_library(
             f"hold {len(spectra)} spectra ({', '.join(map(str, spectra_paths[:3]))}); give one "
             f"column or file for each {absorber} atom, in structure order"
         )
-    axis = LIBRARY_AXIS if window_eV is None else library_axis(*window_eV)
-    if append and out.exists():
-        axis = _axis_of(out, window_eV)
-    intensity, shift, problems = structure_on_axis(on_one_zero(spectra), axis=axis)
-    if problems:
-        row, reason = next(iter(problems.items()))
-        raise NearedgeError(
-            f"{spectra[row].source}, spectrum {spectra[row].scan}, of "
-            f"{describe_site(structure, int(labels.atom_index[row]))}: {reason}"
+    with alone_at(out):
+        _refuse_unless_appending(out, append)
+        axis = LIBRARY_AXIS if window_eV is None else library_axis(*window_eV)
+        if append and out.exists():
+            axis = _axis_of(out, window_eV)
+        intensity, shift, problems = structure_on_axis(on_one_zero(spectra), axis=axis)
+        if problems:
+            row, reason = next(iter(problems.items()))
+            raise NearedgeError(
+                f"{spectra[row].source}, spectrum {spectra[row].scan}, of "
+                f"{describe_site(structure, int(labels.atom_index[row]))}: {reason}"
+            )
+        if spectra[0].axis == "relative":
+            shift = np.full(len(spectra), np.nan)
+        columns: dict[str, list[Any]] = {}
+        add_structure(columns, structure, labels, range(len(spectra)), intensity, shift, edge)
+        attributes = imported_attributes(
+            spectra[0].axis == "relative",
+            {spectrum.format for spectrum in spectra},
+            f"{Path(structure_path).name} and {', '.join(Path(p).name for p in spectra_paths[:3])}"
+            f"{' ...' if len(spectra_paths) > 3 else ''}",
+            label_scheme,
         )
-    if spectra[0].axis == "relative":
-        shift = np.full(len(spectra), np.nan)
-    columns: dict[str, list[Any]] = {}
-    add_structure(columns, structure, labels, range(len(spectra)), intensity, shift, edge)
-    attributes = imported_attributes(
-        spectra[0].axis == "relative",
-        {spectrum.format for spectrum in spectra},
-        f"{Path(structure_path).name} and {', '.join(Path(p).name for p in spectra_paths[:3])}"
-        f"{' ...' if len(spectra_paths) > 3 else ''}",
-        label_scheme,
-    )
-    structures = [structure]
-    if append and out.exists():
-        existing, structures = _existing(out, structure, attributes)
-        for name in columns:
-            coded = name in CODED or name in OPTIONAL
-            values = names(existing, name) if coded else existing[name].values
-            columns[name].insert(0, values)
-        attributes = {k: v for k, v in existing.attrs.items() if k != "schema_version"} | {
-            "recipe": f"{existing.attrs['recipe']}; {attributes['recipe']}"
-        }
-    library = site_dataset(joined(columns), attributes, axis)
-    write_library(out, library, structures)
+        structures = [structure]
+        if append and out.exists():
+            existing, structures = _existing(out, structure, attributes)
+            for name in columns:
+                coded = name in CODED or name in OPTIONAL
+                values = names(existing, name) if coded else existing[name].values
+                columns[name].insert(0, values)
+            attributes = {k: v for k, v in existing.attrs.items() if k != "schema_version"} | {
+                "recipe": f"{existing.attrs['recipe']}; {attributes['recipe']}"
+            }
+        library = site_dataset(joined(columns), attributes, axis)
+        write_library(out, library, structures)
     return library
+
+
+def _refuse_unless_appending(out: Path, append: bool) -> None:
+    if out.exists() and not append:
+        raise UsageError(f"{out}: exists; choose another --out, or --append to add to it")
 
 
 def check_edge(edge: str) -> None:

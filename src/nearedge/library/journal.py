@@ -117,6 +117,12 @@ class Journal:
                 f"{self.path.parent}: another build is writing there; wait for it or choose "
                 f"another --out"
             ) from None
+        except OSError as problem:
+            self._file.close()
+            raise NearedgeError(
+                f"{self.path}: this file system cannot lock files ({problem.strerror}), which "
+                f"keeps a second build away; choose another --out"
+            ) from problem
         self._read()
         self._flushed = time.monotonic()
         return self

@@ -11,6 +11,7 @@ import numpy as np
 
 from nearedge.environments import label_sites, load_scheme
 from nearedge.errors import NearedgeError, UsageError
+from nearedge.library.replace import alone_at, refuse_existing
 from nearedge.library.schema import (
     CODED,
     OPTIONAL,
@@ -19,7 +20,7 @@ from nearedge.library.schema import (
     names,
     site_dataset,
 )
-from nearedge.library.store import open_library, open_structures, write_library
+from nearedge.library.store import open_library, open_structures, reading, write_library
 from nearedge.spectra import EnergyGrid
 
 
@@ -66,10 +67,10 @@ def relabel_library(
     NearedgeError
         If no site has a class under the scheme, or the library is damaged.
     """
-    if Path(out).exists():
-        raise UsageError(f"{out}: exists; choose another --out")
+    refuse_existing(Path(out))
     label_scheme = load_scheme(scheme)
-    library = open_library(path).load()
+    with reading(path):
+        library = open_library(path).load()
     others = set(names(library, "absorber")) - {label_scheme.absorber}
     if others:
         raise UsageError(
@@ -117,6 +118,8 @@ def relabel_library(
         },
         EnergyGrid(float(energy_eV[0]), float(energy_eV[-1]), len(energy_eV)),
     )
-    write_library(out, new, structures)
+    with alone_at(Path(out)):
+        refuse_existing(Path(out))
+        write_library(out, new, structures)
     changed = int(np.sum(columns["environment"][kept] != before[kept]))
     return RelabelReport(int(kept.sum()), changed, left_out)

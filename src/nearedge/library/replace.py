@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from nearedge.errors import NearedgeError
+from nearedge.errors import NearedgeError, UsageError
 
 
 @contextmanager
@@ -51,6 +52,43 @@ def replacing(path: Path) -> Iterator[Path]:
             remove(old)
 
 
+@contextmanager
+def alone_at(path: Path) -> Iterator[None]:
+    """Wait until no other process makes a library at `path`, and let none begin meanwhile.
+
+    Where a file system has no locks, nobody waits.
+
+    Raises
+    ------
+    NearedgeError
+        If the folder cannot be written.
+    """
+    lock = _beside(Path(os.path.abspath(path)), "lock")
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = _locked(lock)
+    except OSError as error:
+        raise NearedgeError(
+            f"{path}: cannot write the library ({error.strerror}); choose another --out"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _locked(lock: Path) -> int:
+    while True:
+        descriptor = os.open(lock, os.O_CREAT | os.O_WRONLY, 0o666)
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        # Whoever held it may have removed it, so that the next one would lock another file.
+        if os.fstat(descriptor).st_nlink:
+            return descriptor
+        os.close(descriptor)
+
+
 def replaced(path: Path) -> Path:
     """Where a library stands for the moment in which its successor takes its place."""
     return _beside(path, "old")
@@ -71,6 +109,12 @@ def refuse_foreign(path: Path) -> None:
         fits = not path.exists() or (path.suffix == ".zip" and _is_library(path))
     if not fits:
         raise NearedgeError(f"{path}: exists and is not a library; choose another --out")
+
+
+def refuse_existing(path: Path) -> None:
+    """Accept a path only if nothing stands there; else UsageError."""
+    if path.exists():
+        raise UsageError(f"{path}: exists; choose another --out")
 
 
 def remove(path: Path) -> None:

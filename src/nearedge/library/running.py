@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor
 from dataclasses import dataclass
+from functools import cache
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,7 +62,7 @@ def compute_sites(
     BrokenExecutor
         If a worker died; what the others finished is recorded.
     OSError
-        If a worker cannot write.
+        If a worker cannot write; what the others had in hand is recorded.
     """
 
     def is_open(key: str) -> bool:
@@ -76,17 +79,28 @@ def compute_sites(
     total = sum(len(task.sites) for task in tasks)
     computed = 0
     broken: BrokenExecutor | None = None
-    for task, future in run_tasks(_run_engine, tasks, executor, in_flight=workers):
+    unwritable: OSError | None = None
+    # Where one worker cannot write, others hardly can; but what they have in hand is recorded.
+    handed_out = takewhile(lambda task: unwritable is None, tasks)
+    for task, future in run_tasks(_run_engine, handed_out, executor, in_flight=workers):
         error = future.exception()
         if isinstance(error, BrokenExecutor):
             # Others may have finished before the pool broke; their spectra come next.
             broken = error
             continue
+        if isinstance(error, OSError):
+            unwritable = error
+            continue
         results, seconds = future.result()
         for key, result in zip(task.keys, results, strict=True):
+            if isinstance(result, OSError):
+                unwritable = result
+                continue
             journal.record(key, result, seconds / len(results))
-        computed += len(results)
+            computed += 1
         progress("sites", everything - total + computed, everything)
+    if unwritable is not None:
+        raise unwritable
     if broken is not None:
         raise broken
     return computed
@@ -99,14 +113,15 @@ def _tasks(structure: Atoms, keys: dict[int, str], engine: Engine, edge: str) ->
             yield _Task(sites, tuple(keys[s] for s in sites), structure, engine, edge)
 
 
-def _run_engine(task: _Task) -> tuple[list[SiteSpectrum | EngineError], float]:
+def _run_engine(task: _Task) -> tuple[list[SiteSpectrum | EngineError | OSError], float]:
     """Run the engine on one task in a scratch folder; runs in a worker.
 
     Whatever an engine does, each site gets a spectrum or an error; only what concerns no single
     site, a full disk above all, ends the build.
     """
     before = _processor_seconds()
-    folder = Path(tempfile.mkdtemp(prefix="nearedge-"))
+    _remove_left_scratch()
+    folder = Path(tempfile.mkdtemp(prefix=f"{_SCRATCH}{os.getpid()}-"))
     found: dict[int, object] = {}
     reason = "the engine returned nothing for it"
     try:
@@ -119,14 +134,38 @@ def _run_engine(task: _Task) -> tuple[list[SiteSpectrum | EngineError], float]:
         reason = " ".join(f"{type(error).__name__}: {error}; a defect of the engine".split())
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    results: list[SiteSpectrum | EngineError] = []
+    results: list[SiteSpectrum | EngineError | OSError] = []
     for site in task.sites:
         result = found.get(site)
-        if not isinstance(result, SiteSpectrum | EngineError):
+        if not isinstance(result, SiteSpectrum | EngineError | OSError):
             where = describe_site(task.structure, site)
             result = EngineError(f"{task.engine.name}, {where}: {reason}")
         results.append(result)
     return results, _processor_seconds() - before
+
+
+# A worker that is killed leaves its folder behind, so the name says whose it is; the machine's name
+# is in it, too, since several may share a folder for such files.
+_SCRATCH = f"nearedge-{os.uname().nodename}-"
+
+
+@cache
+def _remove_left_scratch() -> None:
+    """Remove the scratch folders of this machine's workers that have gone; once in a process."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{glob.escape(_SCRATCH)}*-*"):
+        process = folder.name.removeprefix(_SCRATCH).partition("-")[0]
+        if process.isdigit() and not _is_alive(int(process)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _processor_seconds() -> float:

@@ -24,23 +24,26 @@ shifted, broadened and normalised afterwards."""
 LIBRARY_STEP_EV = 0.1
 
 
+_WIDEST_EV = 10_000.0
+
+
 def library_axis(start_eV: float, stop_eV: float) -> EnergyGrid:
     """Energies of a library with a window of its own, in steps of 0.1 eV or a little less.
 
     Raises
     ------
     UsageError
-        If the window is empty or narrower than 1 eV.
+        If the window is empty, narrower than 1 eV or wider than an edge is ever measured.
 
     Examples
     --------
     >>> library_axis(-10.0, 50.0)
     EnergyGrid(start_eV=-10.0, stop_eV=50.0, points=601)
     """
-    if not stop_eV - start_eV >= 1.0:
+    if not 1.0 <= stop_eV - start_eV <= _WIDEST_EV:
         raise UsageError(
-            f"an energy window from {start_eV:g} to {stop_eV:g} eV: give at least 1 eV, the lower "
-            f"end first"
+            f"an energy window from {start_eV:g} to {stop_eV:g} eV: give 1 to {_WIDEST_EV:g} eV, "
+            f"the lower end first"
         )
     steps = math.ceil(round((stop_eV - start_eV) / LIBRARY_STEP_EV, 6))
     return EnergyGrid(float(start_eV), float(stop_eV), steps + 1)

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -134,7 +134,8 @@ def read_snapshots(path: Path, trajectory_id: str, steps: Sequence[int]) -> list
 @contextmanager
 def _replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path, and let what was written there take the place of `path`."""
-    temporary = path.with_name(path.name + ".tmp")
+    # Its own name, since another run may be at the same trajectory.
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
         yield temporary
         os.replace(temporary, path)
@@ -143,3 +144,6 @@ def _replacing(path: Path) -> Iterator[Path]:
             f"{path}: cannot write ({error.strerror or error}); what was finished before stays, "
             f"make room and run again"
         ) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
