@@ -35,8 +35,8 @@ class Sites:
     keys
         Per site what a leak may share: the raw spectrum, the atom, the trajectory.
     names
-        Per site its trajectory, absorber and edge, and its space group and defect where the library
-        tells; an empty name is unknown.
+        Per site its trajectory, structure, atom, absorber and edge, and its space group and defect
+        where the library tells; an empty name is unknown.
     """
 
     intensity: Float[np.ndarray, "site energy"]
@@ -93,5 +93,9 @@ def load_sites(library: xarray.Dataset, grid: EnergyGrid, group_by: GroupBy | No
             "atoms": np.unique(np.stack([trajectory, atom]), axis=1, return_inverse=True)[1],
             "trajectories": trajectory,
         },
-        names={name: names(library, name) for name in ("trajectory_id", *CATEGORIES)},
+        names={
+            **{name: names(library, name) for name in ("trajectory_id", "structure_id")},
+            "atom": atom.astype(str),
+            **{name: names(library, name) for name in CATEGORIES},
+        },
     )

@@ -22,10 +22,11 @@ from nearedge.mixtures import (
     load_sites,
     regressor_mixtures,
 )
-from nearedge.models import load_model
+from nearedge.models import Model, load_model
 from nearedge.models.composition import fractions_by_library, fractions_by_means
 from nearedge.models.kinds import Classifier
 from nearedge.models.method import Method
+from nearedge.models.pretraining import from_attachment
 from nearedge.spectra import PAPER_GRID, EnergyGrid
 from nearedge.studies.classical import ask
 from nearedge.studies.continuing import continuing
@@ -57,6 +58,8 @@ _FOLDS = 5
 _EVALUATION_MIXTURES = 2000
 # Non-negative least squares on all library spectra takes about 10 ms each.
 _FRACTION_MIXTURES = 200
+# Of a model's `info`, where it tells the libraries that it was trained on.
+_LIBRARIES = ("library", "pretraining")
 
 
 def assess(
@@ -225,10 +228,7 @@ def assess_library(
             "regressor": number_figures(broad, seed),
         },
         "coverage_kind": fit_statements(known).coverage_kind(DEFAULT_COVERAGE),
-        "audit": {
-            f"held_out_shared_{what}_fraction": float(np.mean([s[what] for s in shared]))
-            for what in shared[0]
-        },
+        "audit": _audited("held_out", shared),
         "group_by": sites.group_by,
         "folds": folds,
         "sites": len(sites.group),
@@ -250,6 +250,8 @@ def assess_library(
             for one in what["by_group"]:
                 one["group"] = labels[codes[one["group"]]]
     if method.pretraining is not None:
+        shared = [method.pretraining.shared(sites, part.train, part.test) for part in parts]
+        figures["audit"] |= _audited("pretraining", shared)
         figures["pretraining"] = method.pretraining.described | {
             "alignment": [
                 method.pretraining.align(method.grid, sites, part.train).to_dict() for part in parts
@@ -299,11 +301,14 @@ def method_for(
 
 
 def evaluate(model: str, library_path: str | os.PathLike[str], seed: int = 0) -> dict[str, Any]:
-    """Score a trained model on a labelled library that it never saw.
+    """Score a trained model on a labelled library, and tell whether it was trained on that.
 
     Returns
     -------
     dict
+        ``trained_on``: how many of the sites are of trajectories that the model was trained on,
+        also by another engine; None where it does not tell. Only without any do the figures say
+        what holds on unseen sites.
         ``accuracy``, ``macro_f1``, ``coverage`` and ``mean_set_size`` of the prediction sets (None
         while the model carries no calibration), ``coordination_mse`` on mixtures beside the mean
         squared error of the constant training mean, ``interval_coverage`` on the same mixtures,
@@ -353,7 +358,22 @@ def evaluate(model: str, library_path: str | os.PathLike[str], seed: int = 0) ->
         "abstained": 0 if answers.novel is None else int(answers.novel.sum()),
         "abstained_mixtures": 0 if asked.novel is None else int(asked.novel.sum()),
         "sites": len(sites.group),
+        "trained_on": _trained_on(loaded, library, sites),
     }
+
+
+def _trained_on(model: Model, library: xarray.Dataset, sites: Sites) -> int | None:
+    """Number of sites of trajectories that a model was trained on; None if it does not tell."""
+    from nearedge.studies.training import library_hash
+
+    # A continued model does not carry what it was continued from.
+    libraries = [model.info[part].get("hash") for part in _LIBRARIES if part in model.info]
+    if library_hash(library) in libraries:
+        return len(sites.group)
+    if model.training is None:
+        return None
+    training = from_attachment(model.training, model.sites)
+    return int(training.knows(sites).sum()) if training.names else None
 
 
 def _fraction_errors(composition: Classifier, split: Split) -> dict[str, float]:
@@ -390,8 +410,12 @@ def _main_figures(figures: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _means(folds: Sequence[dict[str, float]]) -> dict[str, float]:
-    return {name: float(np.mean([fold[name] for fold in folds])) for name in folds[0]}
+def _audited(with_what: str, folds: Sequence[dict[str, float]]) -> dict[str, float]:
+    """Means over folds of what test sites share, as `audit` in the figures names them."""
+    return {
+        f"{with_what}_shared_{what}_fraction": float(np.mean([fold[what] for fold in folds]))
+        for what in folds[0]
+    }
 
 
 def _paper_networks(
