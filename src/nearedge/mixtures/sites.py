@@ -37,6 +37,8 @@ class Sites:
     names
         Per site its trajectory, structure, atom, absorber and edge, and its space group and defect
         where the library tells; an empty name is unknown.
+    has_target
+        Whether `coordination` holds the library's target.
     """
 
     intensity: Float[np.ndarray, "site energy"]
@@ -47,6 +49,7 @@ class Sites:
     group_by: GroupBy
     keys: dict[str, np.ndarray]
     names: dict[str, np.ndarray] = field(default_factory=dict)
+    has_target: bool = False
 
     def part(self, rows: Int[np.ndarray, " row"] | Bool[np.ndarray, " site"]) -> Sites:
         """Some of the sites, with the same labels.
@@ -98,4 +101,5 @@ def load_sites(library: xarray.Dataset, grid: EnergyGrid, group_by: GroupBy | No
             "atom": atom.astype(str),
             **{name: names(library, name) for name in CATEGORIES},
         },
+        has_target=TARGET in library,
     )
