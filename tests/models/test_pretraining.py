@@ -168,6 +168,25 @@ def test_models_of_before_take_the_names_of_their_sites_from_those_they_name() -
     assert from_attachment(model.training).names == {}
 
 
+def test_environments_without_sites_are_not_handed_on(pretraining) -> None:
+    """A model that was continued knows more environments than its own library has."""
+    few = pretraining.widen(other_engine(sites(1, labels=LABELS[:2])))
+    assert few.labels == LABELS
+    renamed = replace(few, labels=(LABELS[2], *LABELS[:2]), environment=few.environment + 1)
+    for own in (few, renamed):
+        made = pretraining_of(own, GRID, {"engine": "other"})
+        assert made.labels == LABELS[:2]
+        assert (made.environment == few.environment).all()
+        saved = made.to_attachment()
+        old = saved.description | {"labels": list(own.labels)}
+        again = from_attachment(Attachment(saved.numbers | {"environment": own.environment}, old))
+        assert again.labels == LABELS[:2], "models of before handed them on"
+        third = replace(METHOD, pretraining=again)
+        wide = again.widen(other_engine(sites(2, labels=LABELS[:2])))
+        classes = fit_classifier(third, wide, np.arange(30)).classes
+        assert tuple(classes) == wide.labels
+
+
 def test_the_model_is_saved_and_loaded_with_its_sites(pretraining, tmp_path: Path) -> None:
     few = other_engine(sites(1))
     method = replace(METHOD, pretraining=pretraining, mixtures=30)

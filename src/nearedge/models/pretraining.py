@@ -306,16 +306,25 @@ def pretraining_of(sites: Sites, grid: EnergyGrid, described: dict[str, Any]) ->
     described
         As of `Pretraining`.
     """
+    labels, environment = _held(sites.labels, sites.environment)
     return Pretraining(
         energy_eV=grid.energy_eV,
         intensity=sites.intensity.astype(np.float32).astype(np.float64),
-        environment=sites.environment.astype(np.int64),
+        environment=environment,
         coordination=sites.coordination.astype(np.float64),
         trajectory=np.asarray(sites.keys["trajectories"]).astype(np.int64),
-        labels=sites.labels,
+        labels=labels,
         described=described,
         names={name: sites.names[name] for name in NAMES},
     )
+
+
+def _held(
+    labels: tuple[str, ...], environment: Int[np.ndarray, " site"]
+) -> tuple[tuple[str, ...], Int[np.ndarray, " site"]]:
+    """Environments that have a site, and the codes that count them: no others can be learned."""
+    held, codes = np.unique(environment, return_inverse=True)
+    return tuple(labels[code] for code in held), codes.astype(np.int64)
 
 
 def from_attachment(attachment: Attachment, known: Attachment | None = None) -> Pretraining:
@@ -351,6 +360,7 @@ def from_attachment(attachment: Attachment, known: Attachment | None = None) -> 
         ):
             raise ValueError("arrays of different lengths")
         names = names or _names_of(known, arrays["trajectory"])
+        labels, arrays["environment"] = _held(labels, arrays["environment"])
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise NearedgeError(f"the pretraining sites of the model are damaged: {error}") from None
     arrays["intensity"] = arrays["intensity"].astype(np.float64)
