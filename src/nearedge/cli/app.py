@@ -626,10 +626,11 @@ def evaluate(model: str, library: Path, *, seed: int = 0, output: Output = _PLAI
     seed
         Of the mixtures.
     """
-    from nearedge.cli.show import print_json, print_table
+    from nearedge.cli.show import print_json, print_table, progress_bar
     from nearedge.studies import evaluate as run
 
-    scores = run(model, library, seed)
+    with progress_bar() as progress:
+        scores = run(model, library, seed, progress)
     if output.json:
         print_json(scores)
         return

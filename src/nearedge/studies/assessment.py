@@ -41,6 +41,7 @@ from nearedge.studies.held_out import (
 from nearedge.studies.near_edge import usual_method
 from nearedge.studies.paper import train_networks
 from nearedge.studies.scores import accuracy, macro_f1, regression_scores
+from nearedge.studies.tables import plural
 from nearedge.studies.trust import Trust, check_statements, number_figures, site_figures
 from nearedge.uncertainty import (
     DEFAULT_COVERAGE,
@@ -175,6 +176,12 @@ def assess_library(
         sites = method.pretraining.widen(sites)
     paper_sites = load_sites(library, PAPER_GRID, group_by)
     groups = len(np.unique(sites.group))
+    if groups < 2:
+        raise UsageError(
+            f"grouping {len(sites.group)} sites by {sites.group_by} gives {groups} group(s), and "
+            f"at least 2 are needed to hold any out: add {plural(sites.group_by)} to the library "
+            "or group by something finer"
+        )
     folds = min(_FOLDS, groups) if folds is None else folds
     if not 2 <= folds <= groups:
         raise UsageError(f"--folds {folds}: give 2 to {groups}, the number of groups")
@@ -300,7 +307,12 @@ def method_for(
     return method
 
 
-def evaluate(model: str, library_path: str | os.PathLike[str], seed: int = 0) -> dict[str, Any]:
+def evaluate(
+    model: str,
+    library_path: str | os.PathLike[str],
+    seed: int = 0,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> dict[str, Any]:
     """Score a trained model on a labelled library, and tell whether it was trained on that.
 
     Returns
@@ -318,10 +330,19 @@ def evaluate(model: str, library_path: str | os.PathLike[str], seed: int = 0) ->
     Raises
     ------
     NearedgeError
-        If the library's classes or absorber are not the model's.
+        If the library is of another absorber or edge than the model, labelled with another
+        quantity, or holds classes that the model does not know.
     """
     loaded = load_model(model_folder(model))
     library = open_library(library_path).load()
+    mine = loaded.info["absorber"], loaded.info["edge"], _quantity(loaded.info["label_scheme"])
+    theirs = *absorber_and_edge(library), _quantity(library.attrs["label_scheme"])
+    if mine != theirs:
+        raise NearedgeError(
+            "{}: is of {} at the {} edge and labelled with the {}, ".format(library_path, *theirs)
+            + "and the model of {} at the {} edge, and reads the {}; ".format(*mine)
+            + "take a model that was trained on such a library"
+        )
     sites = load_sites(library, EnergyGrid(**loaded.info["grid"]), group_by="atom")
     unknown = set(sites.labels) - set(loaded.classifier.classes.tolist())
     if unknown:
@@ -332,9 +353,13 @@ def evaluate(model: str, library_path: str | os.PathLike[str], seed: int = 0) ->
     true = np.array(sites.labels)[sites.environment]
     classes = loaded.classifier.classes
     answers = answer(loaded, sites.intensity)
+    if progress is not None:
+        progress("questions", 1, 2)
     predicted = classes[answers.probabilities.argmax(axis=1)]
     mixtures = regressor_mixtures(sites.intensity, sites.coordination, _EVALUATION_MIXTURES, seed)
     asked = answer(loaded, mixtures.intensity)
+    if progress is not None:
+        progress("questions", 2, 2)
     numbers = regression_scores(
         asked.mean, mixtures.target, float(loaded.info["library"]["mean_coordination"])
     )
@@ -360,6 +385,11 @@ def evaluate(model: str, library_path: str | os.PathLike[str], seed: int = 0) ->
         "sites": len(sites.group),
         "trained_on": _trained_on(loaded, library, sites),
     }
+
+
+def _quantity(label_scheme: dict[str, Any]) -> str:
+    """What the regressor reads."""
+    return (label_scheme.get("target") or {}).get("quantity", "coordination number")
 
 
 def _trained_on(model: Model, library: xarray.Dataset, sites: Sites) -> int | None:
