@@ -257,9 +257,10 @@ _COVERAGE_WORDS = {
 
 
 def library_hash(library: xarray.Dataset) -> str:
-    """Short hash of the spectra and labels of a library.
+    """Short hash of the spectra of a library and of the codes of their labels.
 
-    Two libraries with the same hash train the same model.
+    It tells spectra and labels apart, not all that training depends on: trajectories, a target and
+    the names of the labels are not in it.
     """
     content = hashlib.sha256()
     for name in ("energy", "intensity", "environment", "coordination", "atom_index"):
