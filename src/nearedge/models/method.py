@@ -75,13 +75,12 @@ class Method:
         return replace(self, grid=EnergyGrid(first, last, points), near_edge_eV=(first, last))
 
     def change(
-        self, intensity: Float[np.ndarray, "n energy"], seed: int, share: float | None = None
+        self, intensity: Float[np.ndarray, "n energy"], seed: int
     ) -> Float[np.ndarray, "n energy"]:
-        """Change spectra to be broad and noisy; `share` of them, or else the method's share."""
+        """Change spectra, all of them, to be broad and noisy."""
         if self.augmentation is None:
             return intensity
-        used = self.augmentation if share is None else replace(self.augmentation, share=share)
-        return used.apply(intensity, self.grid, seed)
+        return replace(self.augmentation, share=1.0).apply(intensity, self.grid, seed)
 
     @property
     def near_edge_points(self) -> tuple[int, int]:
