@@ -15,7 +15,7 @@ from nearedge.cli.predictions import TextWriter
 from nearedge.data import embedded_library, model_folder
 from nearedge.errors import NearedgeError, UsageError
 from nearedge.library import names, open_library
-from nearedge.models import Model, load_model
+from nearedge.models import Model, load_model, save_model
 from nearedge.predict import (
     Prediction,
     find_shift,
@@ -23,7 +23,7 @@ from nearedge.predict import (
     predict_files,
     shift_from_reference,
 )
-from nearedge.series import Record
+from nearedge.series import Record, predict_series
 from nearedge.spectra import EnergyGrid, ShiftEstimate, Spectrum, read_spectra, resample
 from nearedge.spectra.perturb import shifted
 from nearedge.uncertainty import Answers, answer
@@ -230,6 +230,19 @@ def test_every_spectrum_of_a_table_is_answered_in_order(tmp_path: Path) -> None:
 def test_a_missing_model_is_said_to_be_missing(tmp_path: Path) -> None:
     with pytest.raises(NearedgeError, match="nowhere"):
         predict_files([EXAMPLE], str(tmp_path / "nowhere"))
+
+
+def test_a_model_that_is_trained_again_gives_the_answers(model: Model, tmp_path: Path) -> None:
+    def fractions(**more) -> list[object]:
+        pair = {"classifier": model.classifier, "regressor": model.regressor}
+        attached = (model.calibration, model.sites)
+        save_model(tmp_path / "model", pair | more, model.info, "# Card\n", *attached)
+        [one] = predict_files([EXAMPLE], str(tmp_path / "model"))
+        [[other]] = predict_series([str(EXAMPLE)], str(tmp_path / "model"))
+        return [one.composition, other.prediction.composition]
+
+    assert None not in fractions(composition=model.composition)
+    assert fractions() == [None, None]
 
 
 def test_every_computed_oxygen_spectrum_is_answered_or_refused_with_a_reason(

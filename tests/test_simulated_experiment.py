@@ -95,7 +95,7 @@ def answers(library, unseen: np.ndarray, model: Model, tmp_path_factory: pytest.
         for seed in range(EXPERIMENTS)
     ]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("nearedge.predict._model", lambda folder: model)
+        patch.setattr("nearedge.models.store.cached_model", lambda name: model)
         predictions = predict_files([path for _, _, path in made])
     return [(truth, shift, one) for (truth, shift, _), one in zip(made, predictions, strict=True)]
 

@@ -59,6 +59,10 @@ class NoAnswer(NearedgeError):
     """A spectrum was read, but shows nothing that the model could answer for."""
 
 
+class NoEdge(NoAnswer):
+    """None of some spectra shows the edge that the model knows."""
+
+
 def check_element(spectrum: Spectrum, model: Model) -> None:
     """Refuse a spectrum whose file says that another element absorbs.
 

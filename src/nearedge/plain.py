@@ -1,4 +1,4 @@
-"""Values as JSON can hold them."""
+"""Values and text as JSON and other files can hold them."""
 
 from __future__ import annotations
 
@@ -28,3 +28,17 @@ def plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
+
+
+def printable(text: str) -> str:
+    r"""Text that UTF-8 can hold: bytes of a file's name that are none become escapes.
+
+    In a document of JSON they are escapes of JSON, which any program reads.
+
+    Examples
+    --------
+    >>> import os
+    >>> printable(os.fsdecode(b"scan_20\xb0C.dat")), printable("20 °C")
+    ('scan_20\\udcb0C.dat', '20 °C')
+    """
+    return text.encode(errors="backslashreplace").decode()

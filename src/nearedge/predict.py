@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,6 +16,7 @@ from nearedge._answering import why as why_of
 from nearedge._measured import (
     Handling,
     NoAnswer,
+    NoEdge,
     Stack,
     align,
     check_element,
@@ -23,7 +24,7 @@ from nearedge._measured import (
     nodes,
     stretch_of,
 )
-from nearedge.data import DEFAULT_MODEL, model_folder
+from nearedge.data import DEFAULT_MODEL
 from nearedge.environments import LabelScheme, overall_ratio
 from nearedge.errors import NearedgeError, UsageError
 from nearedge.spectra import (
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PREPARATION_STEPS",
+    "NoEdge",
     "Prediction",
     "find_shift",
     "predict",
@@ -103,7 +105,7 @@ class Prediction:
         and +10%; None unless asked for.
     composition
         ``fractions`` of sites in each environment, which sum to 1; ``intervals`` and ``coverage``,
-        None without calibration. None for a model without networks for it.
+        None without calibration. None for a model without a reader of them.
     why
         Which energies decided, and the nearest sites of the library (docs/measured-spectra.md);
         None unless asked for.
@@ -136,13 +138,6 @@ class Prediction:
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "intensity"}
 
 
-@cache
-def _model(folder: str) -> Model:
-    from nearedge.models import load_model
-
-    return load_model(model_folder(folder))
-
-
 def predict_files(
     paths: Sequence[str | os.PathLike[str]],
     model: str = DEFAULT_MODEL,
@@ -172,7 +167,9 @@ def predict_files(
     UsageError
         If an argument is impossible.
     """
-    loaded = _model(model)
+    from nearedge.models import cached_model
+
+    loaded = cached_model(model)
     found: list[Prediction | Spectrum] = []
     for path in paths:
         try:
@@ -293,7 +290,7 @@ def find_shift(
     Parameters
     ----------
     spectra
-        Measured, on absolute axes.
+        Measured, on absolute axes; those that do not show the model's edge do not count.
     model, skip, background
         As for `predict`.
 
@@ -306,8 +303,10 @@ def find_shift(
     ------
     UsageError
         If a step or background is unknown, or no spectrum is on an absolute axis.
+    NoEdge
+        If none of the spectra shows the model's edge.
     NearedgeError
-        If the spectra do not show the model's edge, or resemble nothing in its library.
+        If the spectra resemble nothing in its library.
     """
     check_steps(skip)
     check_background(background)
@@ -319,9 +318,13 @@ def find_shift(
         Stack([spectra[i] for i in rows], model, handling)
         for rows in _grouped(spectra, measured, True)
     ]
-    for stack in stacks:
-        stack.check()
-    return align(stacks)
+    usable = [stack for stack in stacks if _shows_edge(stack)]
+    if not usable:
+        raise NoEdge(
+            f"no spectrum shows the {model.info['absorber']} {model.info['edge']} edge that the "
+            "model knows"
+        )
+    return align(usable)
 
 
 def shift_from_reference(spectrum: Spectrum, model: Model, position_eV: float) -> float:
@@ -589,7 +592,7 @@ def _told(found: ShiftEstimate, stack: Stack) -> tuple[dict[str, Any], tuple[str
     if trained is not None and found.broadening_eV > trained + found.broadening_uncertainty_eV:
         notes.append(
             f"the measurement is {found.broadening_eV:.1f} eV broader than the library, and the "
-            f"model was trained for up to {trained:g} eV"
+            f"model is calibrated for up to {trained:g} eV"
         )
     alignment = {
         "shift_eV": found.mean_eV,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -204,6 +205,22 @@ def test_a_picture_is_written(nearedge, tmp_path: Path, name: str) -> None:
     assert nearedge("predict", EXAMPLE, "--plot", tmp_path / name).code == 0
     start = (tmp_path / name).read_bytes()[:15]
     assert start.startswith(b"\x89PNG") or start == b"<!DOCTYPE html>"
+
+
+@pytest.mark.parametrize(
+    ("form", "picture"), [("--json", "one.png"), ("--csv", "one.html"), (None, "one.png")]
+)
+def test_a_file_whose_name_is_no_text_is_answered(
+    nearedge, tmp_path: Path, form: str | None, picture: str
+) -> None:
+    odd = tmp_path / os.fsdecode(b"scan_20\xb0C.dat")
+    odd.write_bytes(EXAMPLE.read_bytes())
+    answer = nearedge("predict", odd, *filter(None, [form]), "--plot", tmp_path / picture)
+    assert answer.code == 0
+    assert "scan_20\\udcb0C.dat" in answer.out
+    assert (tmp_path / picture).is_file()
+    if form == "--json":
+        assert [entry["file"] for entry in answer.document] == [str(odd)]
 
 
 def run(*words):

@@ -19,6 +19,7 @@ from nearedge.models import (
     RegressorEnsemble,
     SpectrumClassifier,
     SpectrumRegressor,
+    cached_model,
     fit_preprocessing,
     initial_parameters,
     load_model,
@@ -98,6 +99,15 @@ def test_saving_again_replaces_the_model_and_leaves_nothing_else(folder):
     save_model(folder, PAIR, {"seed": 2}, "# New card\n")
     assert load_model(folder).info == {"seed": 2}
     assert [path.name for path in folder.parent.iterdir()] == ["model"]
+
+
+def test_a_model_is_read_once_until_it_is_written_again(folder, monkeypatch):
+    first = cached_model(str(folder))
+    monkeypatch.chdir(folder.parent)
+    assert cached_model(folder.name) is first
+    save_model(folder, PAIR, INFO | {"figure": 0.75}, "# Card\n")
+    assert cached_model(folder.name).info["figure"] == 0.75
+    assert first.info == INFO
 
 
 def test_a_failure_while_writing_leaves_the_old_model(folder, monkeypatch):

@@ -44,3 +44,19 @@ def scans(tmp_path: Path, drift):
     bad = folder / "scan_5.dat"
     bad.write_text(bad.read_text()[:4000] + "\n17.3\n")
     return folder
+
+
+@pytest.fixture
+def measured(tmp_path: Path, drift):
+    """Folder of three scans of one instrument at the O K edge."""
+    folder = tmp_path / "measured"
+    folder.mkdir()
+    energy_eV, spectra = drift(3)
+    scan_eV = np.arange(-20.0, 32.0, 0.1)
+    rng = np.random.default_rng(0)
+    for number, spectrum in enumerate(spectra, start=1):
+        above = np.interp(scan_eV, energy_eV, spectrum / spectrum.mean())
+        above[scan_eV < -5.0] = 0.0
+        noisy = above + rng.normal(0, 0.003, scan_eV.size)
+        np.savetxt(folder / f"scan_{number}.dat", np.stack([scan_eV + 530.0, noisy], axis=1))
+    return folder

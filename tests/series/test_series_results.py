@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from nearedge.errors import NearedgeError, UsageError
-from nearedge.series import COLUMNS, Results, document, find_files, predict_series, run
+from nearedge.series import COLUMNS, Results, document, find_files, predict_series, reading, run
+from nearedge.spectra import iter_blocks
 
 RUN = {"model": "m", "options": {}}
 POINTS = 151
@@ -113,6 +115,25 @@ def test_a_file_that_has_changed_is_predicted_again(scans: Path, folder: Path, p
     assert predicted == []
 
 
+def test_a_file_that_changes_while_it_is_read_is_predicted_again(
+    scans: Path, folder: Path, predicted, monkeypatch
+) -> None:
+    def read_and_change(path, **more):
+        try:
+            yield from iter_blocks(path, **more)
+        finally:
+            if path.endswith("scan_5.dat"):
+                (scans / "scan_5.dat").write_bytes((scans / "scan_6.dat").read_bytes())
+
+    monkeypatch.setattr(reading, "iter_blocks", read_and_change)
+    files = find_files([scans])
+    assert complete(folder, files)[4].prediction.status == "error"
+    monkeypatch.setattr(reading, "iter_blocks", iter_blocks)
+    predicted.clear()
+    assert complete(folder, files)[4].prediction.status == "ok"
+    assert predicted == ["scan_5.dat"]
+
+
 def test_cut_anywhere_the_results_go_on_to_the_same_end(scans: Path, folder: Path) -> None:
     files = find_files([scans])
     expected = [document(r) for r in complete(folder, files)]
@@ -178,3 +199,21 @@ def test_lines_are_json_for_other_programs(scans: Path, folder: Path) -> None:
     known = np.isfinite(rows).all(axis=1)
     assert known.tolist() == [entry["status"] == "ok" for entry in entries]
     np.testing.assert_allclose(rows[known].mean(axis=1), 1.0, rtol=1e-5)
+
+
+def test_a_name_that_is_no_text_is_kept_and_read_back(scans: Path, folder: Path, predicted) -> None:
+    odd = str(scans / os.fsdecode(b"scan_20\xb0C.dat"))
+    os.rename(scans / "scan_2.dat", odd)
+    files = find_files([scans])
+    with Results(folder, RUN, POINTS) as results:
+        results.keep({"found in": odd})
+    first = complete(folder, files)
+    assert len(first) == 12
+    predicted.clear()
+    assert [document(r) for r in complete(folder, files)] == [document(r) for r in first]
+    assert predicted == []
+    names = [json.loads(line)["file"] for line in (folder / "results.jsonl").open()]
+    assert sorted(names) == sorted(files)
+    assert [row["file"] for row in table(folder) if "C.dat" in row["file"]] == [
+        str(scans / "scan_20\\udcb0C.dat")
+    ]

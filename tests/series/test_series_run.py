@@ -146,3 +146,46 @@ def test_why_is_told_of_files_with_few_spectra(tmp_path: Path, drift) -> None:
     options = Options(why=True)
     records = [r for block in predict_series([str(few), str(many)], options=options) for r in block]
     assert [r.prediction.why is not None for r in records] == [True] * 3 + [False] * 102
+
+
+def foil(path: Path) -> Path:
+    """A scan of another edge: iron's, at 7112 eV."""
+    energy_eV = np.arange(7060.0, 7200.0, 0.5)
+    np.savetxt(path, np.stack([energy_eV, 1 / (1 + np.exp(7112.0 - energy_eV))], axis=1))
+    return path
+
+
+def shifts_of(files) -> list[float | None]:
+    records = everything(find_files(files), options=Options(one_instrument=True))
+    told = [record.prediction.alignment for record in records]
+    return [None if one is None else one["shift_eV"] for one in told]
+
+
+def test_a_file_of_another_edge_leaves_the_shift_of_one_instrument_as_it_is(
+    measured: Path, tmp_path: Path
+) -> None:
+    alone = shifts_of([measured])
+    assert len(set(alone)) == 1
+    assert alone[0] is not None
+    assert shifts_of([foil(tmp_path / "foil.dat"), measured]) == [None, *alone]
+
+
+def test_files_between_those_looked_at_first_give_the_shift_too(
+    measured: Path, tmp_path: Path, monkeypatch
+) -> None:
+    foils = [foil(tmp_path / f"foil_{number}.dat") for number in range(2)]
+    monkeypatch.setattr("nearedge.series.shifts._FILES", 2)
+    answered = shifts_of([foils[0], measured, foils[1]])
+    assert answered[0] is None
+    assert answered[-1] is None
+    assert len(set(answered[1:-1])) == 1
+
+
+def test_a_shift_that_was_asked_for_and_cannot_be_found_ends_the_series(tmp_path: Path) -> None:
+    energy_eV = np.arange(510.0, 570.0, 0.1)
+    wave = 1.0 + np.sin(energy_eV) * (energy_eV > 530.0) + 2.0 * (energy_eV > 530.0)
+    path = tmp_path / "wave.dat"
+    np.savetxt(path, np.stack([energy_eV, wave], axis=1))
+    with pytest.raises(NearedgeError, match="no shift fits the files of one instrument"):
+        shifts_of([path])
+    assert shifts_of([foil(tmp_path / "foil.dat")]) == [None]

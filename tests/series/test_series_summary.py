@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -105,3 +108,21 @@ def test_times_are_understood_as_beamlines_write_them() -> None:
     assert len({seconds(time) for time in same}) == 1
     assert np.isnan(seconds("yesterday"))
     assert seconds("12.5") == 12.5
+
+
+@pytest.fixture
+def berlin(monkeypatch):
+    """A machine in a time zone that changes to summer time."""
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("berlin")
+def test_times_do_not_depend_on_the_time_zone_of_the_machine() -> None:
+    same = ["2001-06-26 21:21:20", "26/06/2001 21:21:20", "Tue Jun 26 21:21:20 2001", 993590480]
+    assert len({seconds(moment) for moment in same}) == 1
+    # The clocks go from 2 to 3 there.
+    assert seconds("2024/03/31 03:00:00") - seconds("2024/03/31 01:59:00") == 61 * 60

@@ -59,6 +59,14 @@ def test_answering_only_the_surest_raises_accuracy(trust):
     assert accuracy[len(accuracy) // 3] > accuracy[-1]
 
 
+def test_calibrated_scores_are_those_of_the_confusion(trust):
+    figures = site_figures(trust)
+    confusion = np.array(figures["confusion"])
+    hits, said = np.diagonal(confusion), confusion.sum(axis=0) + confusion.sum(axis=1)
+    assert figures["calibrated"]["accuracy"] == pytest.approx(hits.sum() / confusion.sum())
+    assert figures["calibrated"]["macro_f1"] == pytest.approx(np.mean(2 * hits / said))
+
+
 def test_the_range_of_the_macro_f1_holds_it_and_is_one_point_for_groups_that_are_alike(known):
     trust = check_statements(known)
     said = trust.calibrated.argmax(axis=1)
@@ -82,7 +90,8 @@ def test_ranges_widen_when_groups_differ():
 def test_the_report_holds_figures_tables_and_all_numbers(known, trust, tmp_path):
     baselines = {"support vectors": 0.6, "paper": 0.5}
     held_out = {"sites_test": 0.7, "macro_f1": 0.6, "baselines": baselines}
-    numbers = {"mse_test": 0.02, "constant_mse_test": 0.03, "baselines": {"ridge": 0.025}}
+    baseline = {"baselines": {"ridge": 0.025}}
+    numbers = {"mse_test": 0.02, "constant_mse_test": 0.03, "r2_test": 0.33} | baseline
     figures = {
         "classifier": {"held_out": held_out | site_figures(trust)},
         "regressor": {"held_out": numbers | number_figures(trust)},
@@ -98,6 +107,8 @@ def test_the_report_holds_figures_tables_and_all_numbers(known, trust, tmp_path)
     text = path.read_text(encoding="utf-8")
     assert f"{figures['classifier']['held_out']['coverage']:.1%}" in text
     assert "Coverage is empirical" in text
+    assert "R2 0.33" in text
+    assert f"{np.mean(trust.right):.1%}" in text, "of the answers after calibration"
     assert (tmp_path / "out" / "figures" / "trust.pdf").stat().st_size > 5000
     saved = json.loads((tmp_path / "out" / "assessment.json").read_text(encoding="utf-8"))
     assert saved["classifier"]["held_out"]["mean_set_size"] > 1

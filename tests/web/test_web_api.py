@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
 import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -140,6 +142,24 @@ def test_the_page_reads_a_spectrum_again_with_what_its_name_tells(tmp_path) -> N
     [first] = opened.json()
     for found in (first, moved.json()):
         assert "the absorber is Fe" in found["entry"]["message"]
+
+
+def test_a_worker_answers_with_the_models_that_it_read_at_its_start() -> None:
+    from nearedge.web._frames import Task
+    from nearedge.web.answering import answer_tasks, load_models
+    from nearedge.web.limits import Limits
+
+    bare = {n: replace(m, composition=None) for n, m in load_models({"one": "default"}).items()}
+    files = (("site.dat", str(EXAMPLES / "site.dat")),)
+    tasks = [
+        Task("open", files, {"model": "one"}),
+        Task("predict", files, {"model": "one", "rows": True}),
+        Task("predict", files, {"model": "one", "rows": True, "small": True}),
+    ]
+    for answer in answer_tasks(tasks, bare, Limits()):
+        [found] = answer.json()
+        assert found["entry"]["status"] == "ok"
+        assert found["entry"]["composition"] is None
 
 
 def test_a_client_that_goes_in_the_middle_of_an_upload_is_no_failure_to_log(
@@ -325,12 +345,14 @@ def test_new_scans_of_a_watched_folder_are_predicted(start, site, tmp_path: Path
         (tmp_path / "day 1").mkdir()
         (tmp_path / "day 1" / "scan_1.dat").write_bytes(site)
         (tmp_path / "scan_2.dat").write_bytes(b"\x00\x01")
+        (tmp_path / os.fsdecode(b"scan_20\xb0C.dat")).write_bytes(site)
         text = ""
         end = time.monotonic() + 30
-        while text.count("event:") < 2 and time.monotonic() < end:
+        while text.count("event:") < 3 and time.monotonic() < end:
             time.sleep(0.2)
             text = server.client.get("/api/v1/live?seconds=0&after=0").text
     assert '"day 1/scan_1.dat"' in text
     assert '"scan_2.dat"' in text
+    assert r'"scan_20\\udcb0C.dat"' in text
     assert "old.dat" not in text
     assert str(tmp_path) not in text

@@ -600,7 +600,11 @@ def _show_assessment(result: dict[str, Any]) -> None:
         ["method", "accuracy, single sites", "coordination MSE, mixtures"],
         rows,
     )
-    print(f"macro-F1 of nearedge: {classifier['macro_f1']:.3f}")
+    print(
+        f"nearedge: macro-F1 {classifier['macro_f1']:.3f}, after calibration accuracy "
+        f"{classifier['calibrated']['accuracy']:.1%}; R2 of the coordination number "
+        f"{regressor['r2_test']:.2f}"
+    )
     print(
         f"made for 0.9 ({result['coverage_kind']}): sets hold {classifier['coverage']:.1%} of the "
         f"environments with {classifier['mean_set_size']:.2f} on average, intervals "

@@ -15,7 +15,7 @@ from nearedge.cli.predictions import CsvWriter, JsonWriter, Quiet, TextWriter, W
 from nearedge.cli.show import progress_bar
 from nearedge.data import model_folder
 from nearedge.errors import NearedgeError, UsageError, did_you_mean
-from nearedge.models import Model, load_model
+from nearedge.models import Model, cached_model
 from nearedge.predict import shift_from_reference
 from nearedge.series import Options, Record, Results, Summary, find_files, predict_series
 from nearedge.spectra import check_steps, read_spectra
@@ -65,7 +65,7 @@ def options_of(
             raise UsageError(
                 f"--reference {reference}: holds {len(spectra)} spectra; give a file with one"
             )
-        shift = shift_from_reference(spectra[0], load_model(model_folder(model)), reference_edge)
+        shift = shift_from_reference(spectra[0], cached_model(model), reference_edge)
     predicting = {"skip": tuple(skip), "background": background, "shift_eV": shift}
     return Options(
         reading={} if columns is None else {"columns": columns},
@@ -96,7 +96,7 @@ def predict_and_show(
         raise UsageError(f"--plot {plot}: name a file that ends in {' or '.join(_PICTURES)}")
     options = replace(options, why=form == "json")
     files = find_files(paths)
-    loaded = load_model(model_folder(model))
+    loaded = cached_model(model)
     writer = _writer(form, quiet=out is not None)
     summary = Summary(loaded.info["classes"], loaded.info["grid"]["points"])
     only: Record | None = None

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from nearedge.models.network import Architecture, initial_parameters, outputs, softmax
     from nearedge.models.preprocessing import Preprocessing, fit_preprocessing, unit_mean
     from nearedge.models.settings import PAPER_CLASSIFIER, PAPER_REGRESSOR, TrainingSettings
-    from nearedge.models.store import Attachment, Model, load_model, save_model
+    from nearedge.models.store import Attachment, Model, cached_model, load_model, save_model
     from nearedge.models.training import Trained, fresh_state, train
 
 _MODULE_OF = {
@@ -45,6 +45,7 @@ _MODULE_OF = {
     "SpectrumRegressor": "estimators",
     "Trained": "training",
     "TrainingSettings": "settings",
+    "cached_model": "store",
     "classifier_baselines": "baselines",
     "export_onnx": "exchange",
     "fit_preprocessing": "preprocessing",
@@ -80,6 +81,7 @@ __all__ = [
     "SpectrumRegressor",
     "Trained",
     "TrainingSettings",
+    "cached_model",
     "classifier_baselines",
     "export_onnx",
     "fit_preprocessing",

@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
+from nearedge.data import model_folder
 from nearedge.errors import NearedgeError, UsageError
 from nearedge.models._saving import described, restored, tensors_of
 from nearedge.models.expansion import KernelClassifier, KernelRegressor
@@ -283,6 +284,39 @@ def load_model(folder: str | os.PathLike[str]) -> Model:
         training,
         embedding,
     )
+
+
+_cached: dict[str, tuple[tuple[int, int], Model]] = {}
+
+
+def cached_model(name: str) -> Model:
+    """A model that is read once, and again only after it was written again.
+
+    Parameters
+    ----------
+    name
+        Its folder, or ``"default"``.
+
+    Raises
+    ------
+    NearedgeError
+        As `load_model`.
+
+    Examples
+    --------
+    >>> cached_model("default") is cached_model("default")
+    True
+    """
+    folder = model_folder(name).absolute()
+    try:
+        status = (folder / _DESCRIPTION).stat()
+    except OSError:
+        return load_model(folder)  # which says what is wrong
+    state = (status.st_mtime_ns, status.st_size)
+    known = _cached.get(str(folder))
+    if known is None or known[0] != state:
+        known = _cached[str(folder)] = (state, load_model(folder))
+    return known[1]
 
 
 def _attachment(

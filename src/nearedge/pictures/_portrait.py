@@ -13,6 +13,7 @@ from nearedge.models import Model, unit_mean
 from nearedge.models.attribution import Attribution, integrated_gradients, library_mean
 from nearedge.models.bands import class_bands
 from nearedge.models.nearest import nearest_sites
+from nearedge.plain import printable
 from nearedge.series import Record
 from nearedge.series.summary import composition_of
 from nearedge.spectra import EnergyGrid
@@ -149,9 +150,9 @@ def portrait(record: Record, model: Model) -> Portrait:
     said = [part for part in (answer.message, "" if reason in answer.message else reason) if part]
     spectrum = None if record.intensity is None else record.intensity.astype(float)
     return Portrait(
-        title=answer.file + (f" [{answer.scan}]" if answer.scan else ""),
+        title=printable(answer.file + (f" [{answer.scan}]" if answer.scan else "")),
         status=answer.status,
-        message="; ".join(said),
+        message=printable("; ".join(said)),
         absorber=info["absorber"],
         edge=info["edge"],
         energy_eV=grid.energy_eV,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from nearedge.errors import NearedgeError
+from nearedge.series.sources import stamp
 from nearedge.spectra import Spectrum, SpectrumBlock, iter_blocks
 
 
@@ -28,12 +29,15 @@ class Piece:
     ----------
     count
         Number of spectra in the file; 0 while it is not known.
+    stamp
+        Of the file before it was opened, so that what changes while it is read counts as changed.
     """
 
     path: str
     first: int
     count: int
     items: tuple[Spectrum | Fault, ...]
+    stamp: tuple[int, int]
 
 
 def read_pieces(
@@ -59,6 +63,7 @@ def read_pieces(
         At least one; the last one knows the number of spectra in the file.
     """
     held: Piece | None = None
+    before = stamp(path)
     place = start
     arguments = {key: value for key, value in options.items() if key != "names"}
     arguments["original_name"] = options.get("names", {}).get(path)
@@ -66,7 +71,7 @@ def read_pieces(
         for block in iter_blocks(path, start=start, size=size, **arguments):
             if held is not None:
                 yield held
-            held = Piece(path, place, block.total or 0, _items(block))
+            held = Piece(path, place, block.total or 0, _items(block), before)
             place += len(held.items)
     except NearedgeError as error:
         message = str(error) if path in str(error) else f"{path}: {error}"
@@ -79,12 +84,12 @@ def read_pieces(
         )
     else:
         if held is None:
-            held = Piece(path, place, place, ())
-        yield Piece(path, held.first, place, held.items)
+            held = Piece(path, place, place, (), before)
+        yield replace(held, count=place)
         return
     if held is not None:
-        yield Piece(path, held.first, 0, held.items)
-    yield Piece(path, place, place + 1, (Fault(path, None, message),))
+        yield replace(held, count=0)
+    yield Piece(path, place, place + 1, (Fault(path, None, message),), before)
 
 
 def _items(block: SpectrumBlock) -> tuple[Spectrum | Fault, ...]:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from nearedge.errors import NearedgeError, UsageError
-from nearedge.plain import plain
+from nearedge.plain import plain, printable
 from nearedge.predict import Prediction
 from nearedge.series.columns import COLUMNS, cells
 from nearedge.series.record import Record, document
@@ -142,7 +142,7 @@ class Results:
         for record in records:
             place = {"index": record.index, "count": record.count, "stamp": list(record.stamp)}
             text = json.dumps(document(record) | {"place": place}, ensure_ascii=False)
-            lines.append(text.encode() + b"\n")
+            lines.append(printable(text).encode() + b"\n")
         self._write(self._spectra, np.stack(rows).astype("<f4").tobytes() if rows else b"")
         end = os.fstat(self._lines.fileno()).st_size
         self._write(self._lines, b"".join(lines))
@@ -155,7 +155,7 @@ class Results:
         path = self.folder / _TABLE
         part = path.with_suffix(".csv.part")
         try:
-            with open(part, "w", newline="", encoding="utf-8") as out:
+            with open(part, "w", newline="", encoding="utf-8", errors="backslashreplace") as out:
                 writer = csv.writer(out, lineterminator="\n")
                 writer.writerow(COLUMNS)
                 for file in filter(self.finished, files):
@@ -192,7 +192,8 @@ class Results:
     def _write_run(self, content: Mapping[str, Any]) -> None:
         part = self.folder / f"{_RUN}.part"
         try:
-            part.write_text(json.dumps(content, indent=2, ensure_ascii=False), encoding="utf-8")
+            text = printable(json.dumps(content, indent=2, ensure_ascii=False))
+            part.write_text(text, encoding="utf-8")
             os.replace(part, self.folder / _RUN)
         except OSError as problem:
             raise self._unwritable(problem) from problem

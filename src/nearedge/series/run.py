@@ -11,9 +11,9 @@ from functools import cache
 from typing import Any
 
 from nearedge.compute import cores, local_executor
-from nearedge.data import DEFAULT_MODEL, model_folder
+from nearedge.data import DEFAULT_MODEL
 from nearedge.errors import NearedgeError, UsageError
-from nearedge.models import Model, load_model
+from nearedge.models import Model, cached_model
 from nearedge.predict import Prediction, predict
 from nearedge.series.reading import Fault, Piece, read_pieces
 from nearedge.series.record import Record, scaled
@@ -72,14 +72,9 @@ class _Replay:
 _Step = _Files | _Replay | Piece
 
 
-@cache
-def _model(folder: str) -> Model:
-    return load_model(model_folder(folder))
-
-
 def predict_series(
     files: Sequence[str],
-    model: str = DEFAULT_MODEL,
+    model: str | Model = DEFAULT_MODEL,
     options: Options | None = None,
     results: Results | None = None,
     progress: Callable[[str, int, int], None] | None = None,
@@ -99,7 +94,7 @@ def predict_series(
     files
         From `find_files`.
     model
-        Folder of a model, or ``"default"``.
+        Folder of a model, or ``"default"``; or the model itself, to stay in this process.
     options
         How to read and predict.
     results
@@ -127,14 +122,15 @@ def predict_series(
     ('error', 'no/such/scan.xdi: no such file; check the path')
     """
     options = options or Options()
-    loaded = _model(model)  # a missing model must not wait for the first worker
+    # A missing model must not wait for the first worker.
+    loaded = cached_model(model) if isinstance(model, str) else model
     stamps = [stamp(path) for path in files]
     waiting = sum(results is None or not results.is_complete(path) for path in files)
     worth = waiting >= _FILES_WORTH_WORKERS or (
         waiting and sum(size for size, _ in stamps) >= _BYTES_WORTH_WORKERS
     )
     if workers is None:
-        workers = cores() if worth else 1
+        workers = cores() if worth and isinstance(model, str) else 1
     shifts = Shifts(loaded, options.reading, options.predicting, results)
     if options.one_instrument:
         shifts.find_common(files)
@@ -142,7 +138,8 @@ def predict_series(
     with ExitStack() as stack:
         executor = stack.enter_context(local_executor(workers)) if workers > 1 else None
         steps = _steps(files, results, options, shifts)
-        for step, wait in _in_order(steps, executor, workers, model, options, shifts):
+        answering = loaded if executor is None else model
+        for step, wait in _in_order(steps, executor, workers, answering, options, shifts):
             if isinstance(step, _Replay):
                 assert results is not None
                 blocks = _read_back(results, step.path)
@@ -191,7 +188,7 @@ def _in_order(
     steps: Iterator[_Step],
     executor: Executor | None,
     workers: int,
-    model: str,
+    model: str | Model,
     options: Options,
     shifts: Shifts,
 ) -> Iterator[tuple[_Step, Callable[[], list[Record]]]]:
@@ -242,7 +239,7 @@ def _read_back(results: Results, path: str) -> Iterator[list[Record]]:
 
 
 def predict_step(
-    step: _Step, model: str, options: Options, shifts: Mapping[str | None, Any]
+    step: _Step, model: str | Model, options: Options, shifts: Mapping[str | None, Any]
 ) -> list[Record]:
     """Predict some spectra, read before or here."""
     if isinstance(step, Piece):
@@ -255,10 +252,9 @@ def predict_step(
         ]
     else:
         return []
-    loaded = _model(model)
+    loaded = _first_read(model) if isinstance(model, str) else model
     records: list[Record] = []
     for piece in pieces:
-        changed = stamp(piece.path)
         shift = shifts.get(piece.path, shifts.get(None))
         arguments = dict(options.predicting) | ({} if shift is None else {"shift_eV": shift})
         if options.why and 0 < piece.count <= _MANY_SPECTRA:
@@ -271,8 +267,15 @@ def predict_step(
             else:
                 answer = next(answers)
             row = scaled(answer.intensity)
-            records.append(Record(answer, dict(one.header), index, piece.count, changed, row))
+            header = dict(one.header)
+            records.append(Record(answer, header, index, piece.count, piece.stamp, row))
     return records
+
+
+@cache
+def _first_read(name: str) -> Model:
+    """The model of a worker, which ends with its series: one model answers all of that."""
+    return cached_model(name)
 
 
 def _predict(

@@ -250,6 +250,8 @@ def composition_of(answer: Prediction) -> dict[str, tuple[float, float, float]]:
 def seconds(time: Any) -> float:
     """Seconds from an arbitrary zero, of a number or of a date and time; NaN if it is neither.
 
+    What names no time zone counts as UTC, so that no hour is missing or twice on any machine.
+
     Examples
     --------
     >>> seconds("2001-06-26 21:21:20") - seconds("2001-06-26T21:21:00")
@@ -258,9 +260,10 @@ def seconds(time: Any) -> float:
     if isinstance(time, str):
         for form in ("%d/%m/%Y %H:%M:%S", "%Y/%m/%d %H:%M:%S", "%a %b %d %H:%M:%S %Y"):
             try:
-                return datetime.strptime(time.strip(), form).timestamp()
+                moment = datetime.strptime(time.strip(), form)
             except ValueError:
                 continue
+            return moment.replace(tzinfo=UTC).timestamp()
         try:
             moment = datetime.fromisoformat(time.strip())
         except ValueError:

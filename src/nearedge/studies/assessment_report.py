@@ -73,12 +73,16 @@ def headline(results: dict[str, Any]) -> list[str]:
     ranges = classifier["ranges"]
     best = max(classifier["baselines"], key=classifier["baselines"].__getitem__)
     lines = [
-        f"nearedge is right on {classifier['sites_test']:.1%} of single sites of {group} "
-        f"({_span(ranges['accuracy'])} by bootstrap over them), the best "
-        f"baseline ({best}) on {classifier['baselines'][best]:.1%}.",
+        f"nearedge's answers are right on {classifier['calibrated']['accuracy']:.1%} of single "
+        f"sites of {group} ({_span(ranges['accuracy'])} by bootstrap over them). Before "
+        f"calibration, as baselines are, it is right on {classifier['sites_test']:.1%}, the best "
+        f"of them ({best}) on {classifier['baselines'][best]:.1%}.",
         f"Prediction sets made for {DEFAULT_COVERAGE:.0%} hold the environment of "
         f"{classifier['coverage']:.1%} of the sites ({_span(ranges['coverage'])}), with "
         f"{classifier['mean_set_size']:.2f} environments on average.",
+        f"The average coordination number of 20 to 70 sites has a mean squared error of "
+        f"{regressor['mse_test']:.4f} (R2 {regressor['r2_test']:.2f}; the constant training mean: "
+        f"{regressor['constant_mse_test']:.4f}).",
         f"Intervals made for {DEFAULT_COVERAGE:.0%} hold the coordination number of "
         f"{regressor['interval_coverage']:.1%} of averages of 20 to 70 sites.",
         f"The novelty test raises a false alarm on "

@@ -251,7 +251,8 @@ def _zeros(library: xarray.Dataset) -> np.ndarray:
 
 
 _COVERAGE_WORDS = {
-    "conformal": "proven for a new trajectory, see docs/uncertainty.md",
+    "conformal": "made to hold for a new trajectory that is like the library's, see\n"
+    "docs/uncertainty.md",
     "empirical": "calibrated on too few independent trajectories for a proof",
 }
 
@@ -282,9 +283,19 @@ for the engine, fitted on the sites above.
 """
 
 
-def _with_range(figures: dict[str, Any], name: str, of: str) -> str:
-    low, high = figures["ranges"][of]
-    return f"{figures[name]:.3f} ({low:.3f} to {high:.3f})"
+def _with_range(figures: dict[str, Any], name: str) -> str:
+    low, high = figures["ranges"][name]
+    return f"{figures['calibrated'][name]:.3f} ({low:.3f} to {high:.3f})"
+
+
+def _known(info: dict[str, Any]) -> str:
+    """Where the model's spectra come from, in one sentence."""
+    if "shared_with" in info:
+        return "The model knows the compounds of the libraries above, and spectra of their engine."
+    engines = info["library"]["engine"]
+    if "pretraining" in info:
+        engines += f", and of {info['pretraining']['engine']} on its axis"
+    return f"The model knows the structures above, and spectra of {engines}."
 
 
 def _shared(info: dict[str, Any]) -> str:
@@ -333,13 +344,14 @@ Energies are relative to: {library["energy_zero"]}. The model looks at {grid["po
 
 | | nearedge | the paper's network |
 |---|---|---|
-| accuracy on single sites | {_with_range(classifier, "sites_test", "accuracy")} | \
+| accuracy on single sites | {_with_range(classifier, "accuracy")} | \
 {classifier["baselines"]["paper"]:.3f} |
-| macro-F1 on single sites | {_with_range(classifier, "macro_f1", "macro_f1")} | |
+| macro-F1 on single sites | {_with_range(classifier, "macro_f1")} | |
 | accuracy on mixtures of one class | {classifier["mixtures_test"]:.3f} | |
 | mean squared error of the average coordination number | {regressor["mse_test"]:.4f} | \
 {regressor["baselines"]["paper"]:.4f} |
 | the same of the constant training mean | {regressor["constant_mse_test"]:.4f} | |
+| R2 of the average coordination number | {regressor["r2_test"]:.2f} | |
 
 ## How far the answers can be trusted
 
@@ -359,8 +371,10 @@ Measured on the groups that the calibration at hand had not used, in the same fo
 
 ## Limits
 
-The model knows one compound and one engine. Spectra that are like none of its library are flagged
-as novel; a spectrum of another compound that happens to look alike is not. Probabilities and sets
-speak of single sites; averages over sites of one environment are told apart as the third row says.
-Of a sample, ask the average coordination number and the fractions of environments.
+{_known(info)}
+Spectra that are like none of its library are flagged as novel; a spectrum of another compound or
+engine that happens to look alike is not, and averages over many sites look more alike than single
+ones. Probabilities and sets speak of single sites; averages over sites of one environment are told
+apart as the third row says. Of a sample, ask the average coordination number and the fractions of
+environments.
 """

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from nearedge.studies.scores import macro_f1
 from nearedge.uncertainty import DEFAULT_COVERAGE, NOVELTY_LEVEL, OutOfFold, fit_statements
 
 _RESAMPLES = 1000
@@ -112,8 +113,9 @@ def check_statements(known: OutOfFold, *, changed: bool = False) -> Trust:
 def site_figures(trust: Trust, seed: int = 0) -> dict[str, Any]:
     """Coverage, set size, calibration and abstaining on single sites.
 
-    ``ranges`` holds 95 % intervals, by bootstrap over groups; ``confusion`` counts sites by true
-    (row) and most probable class.
+    ``calibrated`` scores the answers as `nearedge.predict` gives them, after calibration, and
+    those of no answer, too. ``ranges`` holds 95 % intervals of these figures, by bootstrap over
+    groups; ``confusion`` counts sites by true (row) and most probable class.
     """
     covered, right = trust.covered.astype(float), trust.right.astype(float)
     size = trust.in_set.sum(axis=1).astype(float)
@@ -144,6 +146,10 @@ def site_figures(trust: Trust, seed: int = 0) -> dict[str, Any]:
         name: range_by_groups(values, groups, seed) for name, (values, groups) in measured.items()
     }
     return {
+        "calibrated": {
+            "accuracy": float(right.mean()),
+            "macro_f1": macro_f1(answered, trust.environment),
+        },
         "coverage": float(covered.mean()),
         "confusion": by_group.sum(axis=0).tolist(),
         "by_group": [

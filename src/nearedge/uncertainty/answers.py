@@ -31,7 +31,7 @@ class Answers:
         Average coordination number and the ends of its interval; shape (n,).
     composition, composition_low, composition_high
         Fraction of sites in each environment, which sum to 1, and the ends of their intervals;
-        shape (n, class). None for a model without networks for it.
+        shape (n, class). None for a model without a reader of them.
     p_value
         Of the hypothesis that the spectrum is of the library's kind; shape (n,).
     novel

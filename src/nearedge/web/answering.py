@@ -45,7 +45,7 @@ _MANY_SPECTRA = 100
 _READING = ("columns",)
 _PREDICTING = ("skip", "background", "shift_eV", "sensitivity")
 
-Models = Mapping[str, tuple[str, Model]]
+Models = Mapping[str, Model]
 _Found = list[Spectrum | Fault]
 
 
@@ -57,10 +57,10 @@ class Refused(NearedgeError):
         self.status = status
 
 
-def load_models(named: Mapping[str, str]) -> dict[str, tuple[str, Model]]:
-    """Load models: name to folder becomes name to folder and model."""
-    models = {name: (folder, load_model(model_folder(folder))) for name, folder in named.items()}
-    for _, model in models.values():
+def load_models(named: Mapping[str, str]) -> dict[str, Model]:
+    """Load models: name to folder becomes name to model."""
+    models = {name: load_model(model_folder(folder)) for name, folder in named.items()}
+    for model in models.values():
         _warm_up(model)
     return models
 
@@ -109,10 +109,10 @@ def records_of(task: Task, models: Models, limits: Limits) -> list[Record]:
         If the files hold too many spectra.
     """
     options = _options(task)
-    folder, _ = models[task.options["model"]]
+    model = models[task.options["model"]]
     paths = [path for _, path in task.files]
     records: list[Record] = []
-    for block in predict_series(paths, folder, options, workers=1):
+    for block in predict_series(paths, model, options, workers=1):
         records += block
         if len(records) > limits.spectra or block[0].count > limits.spectra:
             raise Refused(413, limits.too_many_spectra())
@@ -142,7 +142,7 @@ def _small(tasks: Sequence[Task], models: Models, limits: Limits) -> list[Answer
             found[index] = _read(task, limits)
         except Exception as error:
             answers[index] = _failed(error)
-    _, model = models[tasks[0].options["model"]]
+    model = models[tasks[0].options["model"]]
     arguments = _arguments(tasks[0])
     many = {index for index, items in found.items() if len(items) > _MANY_SPECTRA}
     try:
@@ -278,7 +278,7 @@ def _open(task: Task, models: Models, limits: Limits) -> Answer:
 
 def _look(task: Task, models: Models, limits: Limits) -> Answer:
     name = task.options["model"]
-    _, model = models[name]
+    model = models[name]
     given = json.loads(task.body)
     record = record_of(given["entry"], given["intensity"])
     what = task.options["what"]
@@ -288,7 +288,7 @@ def _look(task: Task, models: Models, limits: Limits) -> Answer:
 
 
 def _shift(task: Task, models: Models, limits: Limits) -> Answer:
-    _, model = models[task.options["model"]]
+    model = models[task.options["model"]]
     [(name, path)] = task.files
     record = shifted(path, name, task.options["index"], task.options["shift_eV"], model)
     return Answer(200, packed(entry_of(record) | {"portrait": look(record, model)}))
@@ -300,14 +300,14 @@ def _read_only(task: Task, models: Models, limits: Limits) -> Answer:
 
 
 def _sweep(task: Task, models: Models, limits: Limits) -> Answer:
-    _, model = models[task.options["model"]]
+    model = models[task.options["model"]]
     [(name, path)] = task.files
     shifts_eV = task.options["shifts_eV"]
     return Answer(200, packed(sweep(path, name, task.options["index"], shifts_eV, model)))
 
 
 def _example(task: Task, models: Models, limits: Limits) -> Answer:
-    _, model = models[task.options["model"]]
+    model = models[task.options["model"]]
     return Answer(200, simulated_series(model, task.options["scans"]))
 
 

@@ -86,7 +86,7 @@ def _figures(held_out: dict[str, Any]) -> list[tuple[str, str]]:
     classifier = (held_out.get("classifier") or {}).get("held_out") or {}
     regressor = (held_out.get("regressor") or {}).get("held_out") or {}
     found = []
-    if (accuracy := classifier.get("sites_test")) is not None:
+    if (accuracy := (classifier.get("calibrated") or {}).get("accuracy")) is not None:
         found.append(("right on single sites", f"{100 * accuracy:.0f} %"))
     if (coverage := classifier.get("coverage")) is not None:
         found.append(("of the sets hold the truth", f"{100 * coverage:.0f} %"))

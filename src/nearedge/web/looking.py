@@ -13,7 +13,7 @@ import numpy as np
 from nearedge.errors import NearedgeError
 from nearedge.models import Model
 from nearedge.pictures import Portrait, portrait
-from nearedge.plain import plain
+from nearedge.plain import plain, printable
 from nearedge.predict import Prediction, predict
 from nearedge.series import Record, document
 from nearedge.series.reading import Fault, read_pieces
@@ -187,4 +187,4 @@ def entry_of(record: Record) -> dict[str, Any]:
 
 def packed(value: Any) -> bytes:
     """Plain values as a document of JSON."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    return printable(json.dumps(value, ensure_ascii=False, allow_nan=False)).encode()

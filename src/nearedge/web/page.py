@@ -73,7 +73,7 @@ def add_page(app: FastAPI, state: State) -> None:
 
         def gone() -> None:
             open_pages.pop(held.workspace.key, None)
-            held.workspace.clear()
+            held.workspace.close()
 
         client.on_delete(gone)
         held.build()
@@ -159,12 +159,13 @@ class Page:
             ui.html("near<span>edge</span>", tag="h1").classes("ne-brand")
             ui.html("Local environments from X-ray near-edge spectra").classes("ne-tag")
             if len(self._models) > 1:
-                ui.select(
+                choice = ui.select(
                     list(self._models),
                     value=self.workspace.model,
                     label="Model",
-                    on_change=lambda event: self._change_model(event.value),
-                ).props("dense outlined options-dense").style("min-width: 150px").mark("model")
+                    on_change=lambda event: self._change_model(event.value, event.sender),
+                )
+                choice.props("dense outlined options-dense").style("min-width: 150px").mark("model")
             ui.button("Model card", icon="description", on_click=self._card).props(
                 "flat no-caps"
             ).mark("card")
@@ -249,11 +250,12 @@ class Page:
         if self._view is not None:
             self._view.redraw()
 
-    async def _change_model(self, name: str) -> None:
+    async def _change_model(self, name: str, choice: Any) -> None:
         try:
             await self.workspace.change_model(name)
         except NearedgeError as error:
             self._complain(str(error))
+            choice.value = self.workspace.model
             return
         self._list_spectra()
         if self._chosen is not None and self._chosen < len(self.workspace.samples):

@@ -104,8 +104,14 @@ class State:
         path = self.new_path()
         if len(content) <= _QUICK_BYTES:
             Path(path).write_bytes(content)
-        else:
-            await asyncio.to_thread(Path(path).write_bytes, content)
+            return path
+        writing = asyncio.ensure_future(asyncio.to_thread(Path(path).write_bytes, content))
+        try:
+            await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            # The thread goes on, and nobody will know of its file.
+            writing.add_done_callback(lambda _: remove([path]))
+            raise
         return path
 
     async def predict_content(

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from stat import S_ISREG
 
+from nearedge.plain import printable
 from nearedge.web._frames import Task
 from nearedge.web.state import State
 
@@ -77,10 +78,11 @@ async def follow(state: State) -> None:
     while True:
         await asyncio.sleep(_SECONDS)
         for path in await asyncio.to_thread(watch.look):
-            task = Task("open", ((path, str(folder / path)),), {"model": state.default_model})
+            name = printable(path)
+            task = Task("open", ((name, str(folder / path)),), {"model": state.default_model})
             answer = await state.pool.run(task, "watched folder")
             if answer.status != 200:
-                state.hub.publish(_failed(path, answer.json()["error"]))
+                state.hub.publish(_failed(name, answer.json()["error"]))
                 continue
             for found in answer.json():
                 state.hub.publish(found.pop("entry"), found)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
 
 from nearedge.errors import NearedgeError
 from nearedge.series import COLUMNS, Summary, cells
@@ -55,6 +58,15 @@ class Workspace:
         Of the server.
     model
         Name of the model that answers.
+
+    Attributes
+    ----------
+    key
+        Tells this page from others.
+    samples
+        Its spectra.
+    files
+        Path of each file that was sent: the name to show. Files sent together follow one another.
     """
 
     state: State
@@ -62,6 +74,8 @@ class Workspace:
     key: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     samples: list[Sample] = field(default_factory=list)
     files: dict[str, str] = field(default_factory=dict)
+    _closed: bool = field(default=False, init=False)
+    _changing: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
 
     async def add_files(self, files: Iterable[tuple[str, bytes]]) -> list[Sample]:
         """Predict files, keep them for other questions, and return the new samples.
@@ -69,12 +83,20 @@ class Workspace:
         Raises
         ------
         NearedgeError
-            If they hold too much.
+            If they hold too much, or the page is closed meanwhile.
         """
-        kept = [(shown_name(name), await self.state.keep(content)) for name, content in files]
+        kept: list[tuple[str, str]] = []
         try:
-            new = await self._predicted(kept)
-        except NearedgeError:
+            for name, content in files:
+                kept.append((shown_name(name), await self.state.keep(content)))
+            asked = self.model
+            new = await self._predicted(kept, asked)
+            while asked != self.model:
+                asked = self.model
+                new = await self._predicted(kept, asked)
+            if self._closed:
+                raise NearedgeError("the page was closed; load it again")
+        except BaseException:
             remove(path for _, path in kept)
             raise
         self.files |= {path: name for name, path in kept}
@@ -83,11 +105,30 @@ class Workspace:
         return new
 
     async def change_model(self, model: str) -> None:
-        """Predict all files again with another model; live scans stay as they came."""
-        self.model = model
-        live = [sample for sample in self.samples if sample.path not in self.files]
-        kept = [(name, path) for path, name in self.files.items()]
-        self.samples = live + (await self._predicted(kept) if kept else [])
+        """Predict all files again with another model; live scans stay as they came.
+
+        Raises
+        ------
+        NearedgeError
+            If one cannot be answered; then all stays as it was.
+        """
+        async with self._changing:
+            if model == self.model:
+                return
+            answered: dict[tuple[str | None, int], Sample] = {}
+            done: set[str] = set()
+            # Files may come and go in the meantime.
+            while waiting := [path for path in self.files if path not in done]:
+                piece = self._piece(waiting)
+                new = await self._predicted([(self.files[path], path) for path in piece], model)
+                answered |= {(sample.path, sample.index): sample for sample in new}
+                done.update(piece)
+            self.model = model
+            again = [
+                answered.get((sample.path, sample.index)) if sample.path in self.files else sample
+                for sample in self.samples
+            ]
+            self.samples = [sample for sample in again if sample is not None]
 
     def add_live(self, entry: dict[str, Any], extra: dict[str, Any]) -> Sample:
         """Take a live scan; one that grew replaces what it was."""
@@ -99,6 +140,11 @@ class Workspace:
                 return sample
         self.samples = [*self.samples, sample][-_MOST:]
         return sample
+
+    def close(self) -> None:
+        """Forget all spectra; none are taken any more."""
+        self._closed = True
+        self.clear()
 
     def clear(self) -> None:
         """Forget all spectra and remove their files."""
@@ -140,8 +186,16 @@ class Workspace:
         rows = [cells(record_of(sample.entry, sample.intensity)) for sample in self.samples]
         return COLUMNS, rows
 
-    async def _predicted(self, files: Sequence[tuple[str, str]]) -> list[Sample]:
-        task = Task("open", tuple(files), {"model": self.model})
+    def _piece(self, paths: Sequence[str]) -> list[str]:
+        """The first of some files, at least one: as many as one task answers."""
+        limits = self.state.settings.limits
+        # The oldest spectra go first, so that the last of a file tells how many it holds.
+        held = {sample.path: sample.index + 1 for sample in self.samples}
+        total = np.cumsum([held.get(path, 1) for path in paths[: limits.files]])
+        return list(paths[: max(1, int((total <= limits.spectra).sum()))])
+
+    async def _predicted(self, files: Sequence[tuple[str, str]], model: str) -> list[Sample]:
+        task = Task("open", tuple(files), {"model": model})
         answer = await self.state.pool.run(task, self.key)
         if answer.status != 200:
             raise NearedgeError(answer.json()["error"])
