@@ -154,7 +154,7 @@ CLASSIFIERS: dict[str, ClassifierVariant] = {
     "twice the width squared": kernel(width=4.0),
     "a third of the prior variance": kernel(radial=100.0),
     "three times the prior variance": kernel(radial=1000.0),
-    "with broadened, noisy copies": kernel(lambda x, seed: DEFAULT.change(x, seed, share=1.0)),
+    "with broadened, noisy copies": kernel(lambda x, seed: DEFAULT.change(x, seed)),
     "with copies shifted by 0.1 eV": kernel(shifted),
     "first derivative": of(lambda x: np.gradient(broaden(DEFAULT.grid.energy_eV, x, 0.5), axis=1)),
     "running sums": of(lambda x: np.cumsum(x, axis=1)),
@@ -312,7 +312,7 @@ def classifier_figures(data: Validation, variant: ClassifierVariant, seed: int) 
     sites, right, broad = data.sites, [], []
     for fold, (train, test) in enumerate(data.folds):
         x = sites.intensity[test]
-        changed = DEFAULT.change(x, 100 + fold, share=1.0)
+        changed = DEFAULT.change(x, 100 + fold)
         codes = variant(sites, train, np.concatenate([x, changed]), seed)
         right.append(codes[: len(test)] == sites.environment[test])
         broad.append(codes[len(test) :] == sites.environment[test])

@@ -458,6 +458,37 @@ def test_two_places_that_answer_differently_get_no_answer(
     assert "more than one place" in answer.message
 
 
+def test_how_far_two_places_may_differ_counts_in_the_units_of_what_is_read(
+    model: Model, library_spectrum: Spectrum
+) -> None:
+    shift = np.arange(-533.0, -527.0, 0.05)
+    two = sum(np.exp(-0.5 * ((shift - one) / 0.1) ** 2) for one in (-530.75, -529.25))
+    rivals = ShiftEstimate(shift, two / two.sum(), 0.3, 0.1, 1.0, 0.01, 0.99)
+    measured = _measured(library_spectrum, 530.0)
+    # Between 0 Fe and 4 Fe alone, both places give the same environment.
+    pair = replace(
+        model.classifier,
+        expansion=model.classifier.expansion.only([3]),
+        classes=model.classifier.classes[[0, 4]],
+    )
+    answers = [
+        predict(
+            [measured],
+            replace(
+                model,
+                calibration=None,
+                classifier=pair,
+                composition=None,
+                regressor=replace(model.regressor, unit=unit),
+            ),
+            shift_eV=rivals,
+        )[0]
+        for unit in (10.0, 0.01)
+    ]
+    assert [answer.status for answer in answers] == ["ok", "abstained"]
+    assert "more than one place" in answers[1].message
+
+
 def test_an_energy_loss_spectrum_is_prepared_and_told_where_its_shift_is_known(
     shared_data: Path,
 ) -> None:

@@ -57,7 +57,7 @@ __all__ = [
 
 # Two alignments this probable must agree ...
 _RIVAL = 0.05
-# ... in the environment, and in the coordination number to within this.
+# ... in the environment, and in the number to within this, in units of the regressor.
 _AGREE = 0.5
 # An environment with less than the first share of a sample, where another has more than the second,
 # is doubtful: on unseen trajectories 0.4 of such answers for single sites and 0.9 of those for
@@ -809,11 +809,12 @@ def _only_agreed(
     """Abstain from what two separate alignments answer differently."""
     labels = _labels(model)
     at = [average_answers(model, rows[None]) for rows in sampled]
+    most = _AGREE * model.regressor.unit
     kept = []
     for row, prediction in enumerate(answered):
         names = {labels[int(one.probabilities[row].argmax())] for one in at}
         numbers = [float(one.mean[row]) for one in at]
-        if prediction.status != "ok" or (len(names) == 1 and max(numbers) - min(numbers) <= _AGREE):
+        if prediction.status != "ok" or (len(names) == 1 and max(numbers) - min(numbers) <= most):
             kept.append(prediction)
             continue
         said = ", ".join(

@@ -73,9 +73,9 @@ def test_integers_serve_as_identifiers():
     assert labels.tolist() == [3, 3, 1, 1, 4, 4, 2, 2, 0, 0]
 
 
-def test_one_group_is_refused():
-    with pytest.raises(UsageError, match=r"by trajectory gives 1 group.*finer"):
-        site_groups(*_library(1, 3, 4), by="trajectory")
+def test_one_group_is_one():
+    labels, _ = site_groups(*_library(1, 3, 4), by="trajectory")
+    assert set(labels.tolist()) == {0}
 
 
 def test_an_unknown_unit_is_refused():

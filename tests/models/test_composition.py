@@ -63,6 +63,27 @@ def test_the_method_reads_fractions_of_unseen_sites_that_sum_to_one(sites):
     assert model.classes.tolist() == list(CLASSES)
 
 
+def test_a_target_in_other_units_scales_the_answers_and_nothing_else(sites):
+    grid = EnergyGrid(0.0, 29.0, 30)
+    method = Method(grid, (4.0, 26.0), DEFAULT.classifier, DEFAULT.mixed, mixtures=50, varied=50)
+    keyed = replace(sites, keys={"trajectories": np.arange(60) % 2})
+    asked = varied_mixtures(sites.intensity, sites.environment, 50, 5, (1, 70)).intensity
+    index = np.arange(0, 60, 2)
+
+    def read(factor: float, has_target: bool):
+        scaled = replace(keyed, coordination=factor * keyed.coordination, has_target=has_target)
+        regressor, _ = fit_samples(method, scaled, index, seed=0)
+        return regressor.unit, regressor.predict(asked)
+
+    unit, expected = read(1.0, True)
+    assert unit == pytest.approx(keyed.coordination[index].std() / 1.12)
+    scaled_unit, scaled = read(0.125, True)
+    assert scaled_unit == pytest.approx(0.125 * unit)
+    np.testing.assert_allclose(scaled, 0.125 * expected, rtol=1e-4, atol=1e-6)
+    assert read(0.125, False)[0] == 1.0, "a coordination number counts neighbours"
+    assert read(0.0, True)[0] == 1.0, "a target that is the same everywhere has no spread"
+
+
 def test_fits_that_go_round_in_circles_are_finished_another_way(sites, asked, monkeypatch):
     def stuck(*_):
         raise RuntimeError("Maximum number of iterations reached.")

@@ -18,7 +18,13 @@ from nearedge.models import (
     save_model,
 )
 from nearedge.models._saving import described, restored, tensors_of
-from nearedge.models.expansion import VIEWS, gaussians, on_simplex, read_samples
+from nearedge.models.expansion import (
+    VIEWS,
+    gaussians,
+    number_slopes,
+    on_simplex,
+    read_samples,
+)
 from nearedge.models.kernel import fit_kernel_classifier, fit_kernel_regression
 
 RNG = np.random.default_rng(0)
@@ -107,6 +113,30 @@ def test_usual_samples_are_read_by_what_usual_samples_taught() -> None:
     assert (np.abs(number - outputs[:, 2])[near] < np.abs(number - outputs[:, 0])[near]).all()
     far = outputs[:1, :3] + np.array([[2.0, 0.0, 0.0]])
     np.testing.assert_allclose(regressor.numbers(far)[0], far[:, 0], rtol=1e-6)
+
+
+def test_a_number_in_other_units_is_read_alike(tmp_path: Path, classifier) -> None:
+    usual = np.abs(CENTRES[TRAINED] - 11.0) < 1.0
+    target = np.stack([CENTRES[TRAINED], np.zeros(60)], axis=1) / 10
+    for factor in (1.0, 0.01):
+        fitted = fit_kernel_regression(
+            SPECTRA[TRAINED], factor * target, np.ones(60), KERNEL, usual
+        )
+        regressor = KernelRegressor(fitted.only([0, 1, 2]), unit=factor)
+        outputs = regressor.expansion.outputs(SPECTRA)
+        if factor == 1.0:
+            expected = regressor.predict(SPECTRA)
+            slopes = number_slopes(outputs, regressor.differ)
+            shares = (expected - outputs[:, 0]) / (outputs[:, 2] - outputs[:, 0])
+            assert np.ptp(shares) > 0.1
+            continue
+        np.testing.assert_allclose(regressor.predict(SPECTRA), factor * expected, rtol=1e-3)
+        np.testing.assert_allclose(number_slopes(outputs, regressor.differ), slopes, atol=1e-2)
+        save_model(tmp_path / "model", {"classifier": classifier, "regressor": regressor}, {}, "")
+        assert load_model(tmp_path / "model").regressor.unit == factor
+    words = {name: value for name, value in described(regressor).items() if name != "unit"}
+    tensors = {f"regressor.{name}": value for name, value in tensors_of(regressor).items()}
+    assert restored("regressor", words, tensors).unit == 1.0, "models of before"
 
 
 def test_two_readers_around_the_same_spectra_are_kept_and_asked_as_one(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,8 @@ def test_expansions_agree_to_1e_5(tmp_path: Path) -> None:
     regressor = KernelRegressor(fit_kernel_regression(spectra, target[:, :1], ones, kernel))
     twice = fit_kernel_regression(spectra, target[:, :2], ones, kernel, target[:, 0] > 0)
     reconciled = KernelRegressor(twice.only([0, 1, 2]))
+    in_units = replace(reconciled, unit=0.2)
+    assert np.abs(in_units.predict(spectra) - reconciled.predict(spectra)).max() > 1e-3
     vectors = fit_pairwise_classifier(
         spectra, codes, classes, PairwiseSettings((10, 70)), [np.ones(len(spectra))]
     )
@@ -87,6 +90,7 @@ def test_expansions_agree_to_1e_5(tmp_path: Path) -> None:
         ("probabilities", vectors, vectors.predict_proba(spectra)),
         ("coordination", regressor, regressor.predict(spectra)),
         ("coordination", reconciled, reconciled.predict(spectra)),
+        ("coordination", in_units, in_units.predict(spectra)),
     ):
         export_onnx(model, tmp_path / f"{name}.onnx")
         answers = run(tmp_path / f"{name}.onnx", SPECTRA)

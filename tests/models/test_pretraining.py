@@ -8,12 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from nearedge.data import embedded_library, model_folder
 from nearedge.errors import NearedgeError
-from nearedge.mixtures import Sites
+from nearedge.library import open_library
+from nearedge.mixtures import Sites, load_sites
 from nearedge.models import load_model, save_model
 from nearedge.models.attribution import integrated_gradients
 from nearedge.models.expansion import read_samples
 from nearedge.models.method import DEFAULT, fit_classifier, fit_samples
+from nearedge.models.overlap import NAMES
 from nearedge.models.pretraining import Pretraining, from_attachment, pretraining_of
 from nearedge.models.store import Attachment
 from nearedge.spectra.between_engines import EngineAlignment
@@ -41,6 +44,11 @@ def sites(seed: int, count: int = 90, labels: tuple[str, ...] = LABELS) -> Sites
         group=np.arange(count),
         group_by="atom",
         keys={"trajectories": np.arange(count) // 30},
+        names={
+            "trajectory_id": np.array([f"cell-{seed}-{site // 30}" for site in range(count)]),
+            "structure_id": np.array([f"cell-{seed}-{site // 30}/0" for site in range(count)]),
+            "atom": np.arange(count).astype(str),
+        },
     )
 
 
@@ -110,6 +118,75 @@ def test_numbers_of_mixtures_are_read_on_the_new_engines_energies(pretraining) -
     assert middle == pytest.approx(1.0, abs=0.35)
 
 
+def test_groups_that_are_held_out_are_held_out_of_the_pretraining_too(pretraining) -> None:
+    same, index = other_engine(sites(0)), np.arange(5, 90)
+    spoiled = replace(pretraining, intensity=pretraining.intensity.copy())
+    spoiled.intensity[:5] = np.roll(pretraining.intensity[:5], 30, axis=1)
+    for by, left in (("atom", 85), ("structure", 90), ("trajectory", 90)):
+        one, other = (
+            before.classifier(GRID, replace(same, group_by=by), index)
+            for before in (pretraining, spoiled)
+        )
+        assert len(pretraining.beside(replace(same, group_by=by), index).environment) == left
+        answers = [fitted.predict_proba(same.intensity) for fitted in (one, other)]
+        assert np.array_equal(*answers) == (by == "atom"), "the trajectory is trained on"
+    apart = replace(same, group_by="trajectory")
+    kept = pretraining.beside(apart, np.arange(30, 90))
+    assert set(kept.names["trajectory_id"]) == {"cell-0-1", "cell-0-2"}
+    with pytest.raises(NearedgeError, match="other structures"):
+        pretraining.beside(same, np.arange(0))
+
+
+def test_a_name_that_two_libraries_share_by_chance_holds_nothing_out(pretraining) -> None:
+    turned = replace(other_engine(sites(0)), environment=(np.arange(90) + 1) % 3)
+    assert pretraining.beside(turned, np.arange(30)) is pretraining
+    assert not pretraining.knows(turned).any()
+    mostly = replace(turned, environment=np.where(np.arange(90) % 5, np.arange(90) % 3, 0))
+    assert pretraining.knows(mostly).all(), "a few labels may differ between schemes"
+
+
+def test_the_audit_counts_what_pretraining_and_test_sites_share(pretraining, monkeypatch) -> None:
+    same, train, test = other_engine(sites(0)), np.arange(10, 90), np.arange(10)
+    shares = {"sites": 0.0, "atoms": 0.0, "trajectories": 1.0}
+    assert pretraining.shared(same, train, test) == shares
+    assert pretraining.shared(other_engine(sites(1)), train, test) == dict.fromkeys(shares, 0.0)
+    monkeypatch.setattr(Pretraining, "beside", lambda self, *_: self)
+    assert pretraining.shared(same, train, test) == dict.fromkeys(shares, 1.0)
+
+
+def test_models_of_before_take_the_names_of_their_sites_from_those_they_name() -> None:
+    model = load_model(model_folder("default"))
+    assert model.training is not None
+    assert model.sites is not None
+    library = load_sites(open_library(embedded_library()).load(), GRID)
+    found = from_attachment(model.training, model.sites).names
+    assert {name: found[name].tolist() for name in NAMES} == {
+        name: library.names[name].tolist() for name in NAMES
+    }
+    few = {name: values[::2] for name, values in model.sites.numbers.items()}
+    assert from_attachment(model.training, Attachment(few, model.sites.description)).names == {}
+    assert from_attachment(model.training).names == {}
+
+
+def test_environments_without_sites_are_not_handed_on(pretraining) -> None:
+    """A model that was continued knows more environments than its own library has."""
+    few = pretraining.widen(other_engine(sites(1, labels=LABELS[:2])))
+    assert few.labels == LABELS
+    renamed = replace(few, labels=(LABELS[2], *LABELS[:2]), environment=few.environment + 1)
+    for own in (few, renamed):
+        made = pretraining_of(own, GRID, {"engine": "other"})
+        assert made.labels == LABELS[:2]
+        assert (made.environment == few.environment).all()
+        saved = made.to_attachment()
+        old = saved.description | {"labels": list(own.labels)}
+        again = from_attachment(Attachment(saved.numbers | {"environment": own.environment}, old))
+        assert again.labels == LABELS[:2], "models of before handed them on"
+        third = replace(METHOD, pretraining=again)
+        wide = again.widen(other_engine(sites(2, labels=LABELS[:2])))
+        classes = fit_classifier(third, wide, np.arange(30)).classes
+        assert tuple(classes) == wide.labels
+
+
 def test_the_model_is_saved_and_loaded_with_its_sites(pretraining, tmp_path: Path) -> None:
     few = other_engine(sites(1))
     method = replace(METHOD, pretraining=pretraining, mixtures=30)
@@ -133,6 +210,9 @@ def test_the_model_is_saved_and_loaded_with_its_sites(pretraining, tmp_path: Pat
     again = from_attachment(loaded.training)
     assert again.described == {"engine": "other"}
     assert again.labels == LABELS
+    assert {name: again.names[name].tolist() for name in NAMES} == {
+        name: few.names[name].tolist() for name in NAMES
+    }
     np.testing.assert_allclose(again.intensity, few.intensity, rtol=1e-6)
 
 

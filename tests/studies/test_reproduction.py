@@ -167,6 +167,14 @@ def test_constant_predictor_has_r2_of_zero_or_less() -> None:
     assert scores["r2_test"] <= 0
 
 
+def test_numbers_that_are_all_alike_have_no_r2() -> None:
+    scores = regression_scores(np.array([2.0, 2.5]), np.full(2, 2.0), training_mean=2.0)
+    assert scores["r2_test"] is None
+    assert scores["mse_test"] == pytest.approx(0.125)
+    assert medians([scores, scores])["r2_test"] is None
+    assert ranges([scores, scores])["r2_test"] is None
+
+
 def test_medians_and_ranges_go_leaf_by_leaf() -> None:
     trees = [{"a": {"b": 1.0}, "c": 5.0}, {"a": {"b": 3.0}, "c": 4.0}, {"a": {"b": 9.0}, "c": 6.0}]
     assert medians(trees) == {"a": {"b": 3.0}, "c": 5.0}

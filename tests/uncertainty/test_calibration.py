@@ -134,8 +134,18 @@ def test_calibrated_probabilities_are_right_as_often_as_they_say(make_answers):
 def test_coverage_is_called_proven_only_with_enough_trajectories(
     make_answers, groups, group_by, coverage, kind
 ):
-    calibration = fit_statements(make_answers(groups, 10, 0, group_by))
+    calibration = fit_statements(make_answers(groups, 40, 0, group_by))
     assert calibration.coverage_kind(coverage) == kind
+
+
+def test_coverage_is_not_called_proven_where_a_class_is_rare(make_answers):
+    answers = make_answers(30, 10, 0)
+    assert fit_statements(answers).coverage_kind(0.9) == "conformal"
+    environment, group = answers.sites.environment, answers.sites.group
+    rare = np.where((environment == 0) & (group >= 8), 1, environment)
+    said = fit_statements(replace(answers, sites=replace(answers.sites, environment=rare)))
+    assert said.sets.curves[0] is None
+    assert said.coverage_kind(0.9) == "empirical"
 
 
 @pytest.fixture

@@ -622,7 +622,7 @@ def _show_assessment(result: dict[str, Any]) -> None:
 
 @app.command
 def evaluate(model: str, library: Path, *, seed: int = 0, output: Output = _PLAIN) -> None:
-    """Score a trained model on a labelled library that it never saw.
+    """Score a trained model on a labelled library, and tell whether it was trained on that.
 
     Parameters
     ----------
@@ -633,10 +633,11 @@ def evaluate(model: str, library: Path, *, seed: int = 0, output: Output = _PLAI
     seed
         Of the mixtures.
     """
-    from nearedge.cli.show import print_json, print_table
+    from nearedge.cli.show import print_json, print_table, progress_bar
     from nearedge.studies import evaluate as run
 
-    scores = run(model, library, seed)
+    with progress_bar() as progress:
+        scores = run(model, library, seed, progress)
     if output.json:
         print_json(scores)
         return
@@ -646,6 +647,11 @@ def evaluate(model: str, library: Path, *, seed: int = 0, output: Output = _PLAI
         if value is not None
     ]
     print_table(f"{model} on {library}", ["", ""], rows)
+    if scores["trained_on"]:
+        print(
+            f"warning: {scores['trained_on']} of the {scores['sites']} sites are of trajectories "
+            "that the model was trained on: what holds on unseen ones, nearedge assess tells"
+        )
 
 
 @Parameter(name="*")

@@ -50,7 +50,7 @@ def site_groups(
     Raises
     ------
     UsageError
-        If `by` is unknown or gives fewer than 2 groups.
+        If `by` is unknown.
     NearedgeError
         If a site lacks an identifier that its group needs (empty string or negative number).
 
@@ -77,12 +77,6 @@ def site_groups(
         labels = _codes(pairs, "atom")
     else:
         raise UsageError(f"cannot group by {by!r}: choose one of {', '.join(get_args(GroupBy))}")
-    groups = labels.max(initial=-1) + 1
-    if groups < 2:
-        raise UsageError(
-            f"grouping {len(labels)} sites by {by} gives {groups} group(s), and at least 2 are "
-            f"needed to hold any out: add {by}s to the library or group by something finer"
-        )
     return labels, by
 
 

@@ -35,8 +35,10 @@ class Sites:
     keys
         Per site what a leak may share: the raw spectrum, the atom, the trajectory.
     names
-        Per site its trajectory, absorber and edge, and its space group and defect where the library
-        tells; an empty name is unknown.
+        Per site its trajectory, structure, atom, absorber and edge, and its space group and defect
+        where the library tells; an empty name is unknown.
+    has_target
+        Whether `coordination` holds the library's target.
     """
 
     intensity: Float[np.ndarray, "site energy"]
@@ -47,6 +49,7 @@ class Sites:
     group_by: GroupBy
     keys: dict[str, np.ndarray]
     names: dict[str, np.ndarray] = field(default_factory=dict)
+    has_target: bool = False
 
     def part(self, rows: Int[np.ndarray, " row"] | Bool[np.ndarray, " site"]) -> Sites:
         """Some of the sites, with the same labels.
@@ -93,5 +96,10 @@ def load_sites(library: xarray.Dataset, grid: EnergyGrid, group_by: GroupBy | No
             "atoms": np.unique(np.stack([trajectory, atom]), axis=1, return_inverse=True)[1],
             "trajectories": trajectory,
         },
-        names={name: names(library, name) for name in ("trajectory_id", *CATEGORIES)},
+        names={
+            **{name: names(library, name) for name in ("trajectory_id", "structure_id")},
+            "atom": atom.astype(str),
+            **{name: names(library, name) for name in CATEGORIES},
+        },
+        has_target=TARGET in library,
     )

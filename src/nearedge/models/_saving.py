@@ -83,6 +83,8 @@ def described(model: Any) -> dict[str, Any]:
         words["classes"] = model.classes.tolist()
     if isinstance(model, KernelClassifier):
         words["link"] = model.link
+    if isinstance(model, KernelRegressor):
+        words["unit"] = model.unit
     return words
 
 
@@ -196,7 +198,8 @@ def _restored_expansion(
     if role == "regressor":
         if outputs not in (1, 2, 3):
             raise ValueError(f"{outputs} outputs of a regressor")
-        return KernelRegressor(expansion)
+        # Models of before there were units took every number for a coordination number.
+        return KernelRegressor(expansion, float(words.get("unit", 1.0)))
     if words["link"] not in _LINKS:
         raise ValueError(f"no link is called {words['link']!r}")
     classes = len(words["classes"])

@@ -182,7 +182,7 @@ def _weigher(model: KernelClassifier | KernelRegressor, output: int) -> Weigh:
 
         return of_probability
     if len(model.expansion.bias) > 2:
-        return number_slopes
+        return lambda values: number_slopes(values, model.differ)
     return lambda values: np.tile(np.eye(values.shape[1])[0], (len(values), 1))
 
 

@@ -18,7 +18,6 @@ from nearedge.errors import NearedgeError, UsageError
 from nearedge.models.ensemble import Ensemble
 from nearedge.models.expansion import (
     LEAST_SHARE,
-    NUMBERS_DIFFER,
     Expansion,
     KernelClassifier,
     KernelRegressor,
@@ -173,7 +172,7 @@ def _add_expansion(graph: _Graph, model: KernelClassifier | KernelRegressor, nam
     )
     if isinstance(model, KernelRegressor):
         if len(told) > 1:
-            values = _add_reconciled(graph, values)
+            values = _add_reconciled(graph, values, model.differ)
         values = graph.add("Squeeze", values, graph.constant(np.array([1])))
     elif model.link in ("softmax", "pairs"):
         if model.link == "pairs":
@@ -204,12 +203,12 @@ def _add_pair_logits(graph: _Graph, values: str, classes: int) -> str:
     return graph.add("Neg", graph.add("Add", *lost))
 
 
-def _add_reconciled(graph: _Graph, values: str) -> str:
+def _add_reconciled(graph: _Graph, values: str, differ: tuple[float, float]) -> str:
     """The two readings of a sample's number as one, see `expansion.reconciled`."""
     ends = [graph.constant(np.array([end])) for end in (0, 1, 2)]
     columns = graph.constant(np.array([1]))
     number, usual = (graph.add("Slice", values, *pair, columns) for pair in (ends[:2], ends[1:]))
-    steepness, level = (graph.constant(np.array(odds)) for odds in usual_odds(NUMBERS_DIFFER))
+    steepness, level = (graph.constant(np.array(odds)) for odds in usual_odds(differ))
     difference = graph.add("Sub", number, usual)
     squares = graph.add("Mul", graph.add("Mul", difference, difference), steepness)
     share = graph.add("Sigmoid", graph.add("Neg", graph.add("Add", squares, level)))

@@ -26,7 +26,7 @@ LEAST_SHARE = 0.05
 # Averages of more sites than in training are not told apart from those of as many.
 _MOST_LOG = 4.25
 # Two readings of a sample differ by about so much if its composition is usual, and if it may be
-# any: of the coordination number, and of the fractions of environments.
+# any: of the number, in units of `KernelRegressor`, and of the fractions of environments.
 NUMBERS_DIFFER = (0.15, 0.5)
 FRACTIONS_DIFFER = (0.15, 0.40)
 # What Gaussians can see of a window, see `Window`.
@@ -319,9 +319,12 @@ class KernelRegressor(Regressor):
     expansion
         Its first output is the number; a second, if there is one, the logarithm of how many sites
         a spectrum averages; a third the number of a sample of usual composition, see `reconciled`.
+    unit
+        What counts as much in this number as one neighbour in a coordination number.
     """
 
     expansion: Expansion
+    unit: float = 1.0
 
     @property
     def preprocessing(self) -> Preprocessing:
@@ -338,13 +341,19 @@ class KernelRegressor(Regressor):
         """`predict`, and about n**-0.5 for a spectrum that averages n sites, if the model knows."""
         return self.numbers(self.expansion.outputs(x))
 
+    @property
+    def differ(self) -> tuple[float, float]:
+        """How far two readings differ, see `reconciled`."""
+        usual, any_sample = NUMBERS_DIFFER
+        return usual * self.unit, any_sample * self.unit
+
     def numbers(
         self, outputs: Float[np.ndarray, "spectrum output"]
     ) -> tuple[Float[np.ndarray, " spectrum"], Float[np.ndarray, " spectrum"] | None]:
         """What `predict_with_spread` gives, from the outputs of the expansion."""
         number = outputs[:, 0]
         if outputs.shape[1] > 2:
-            number = reconciled(outputs[:, :1], outputs[:, 2:], NUMBERS_DIFFER)[:, 0]
+            number = reconciled(outputs[:, :1], outputs[:, 2:], self.differ)[:, 0]
         if outputs.shape[1] == 1:
             return number, None
         return number, np.exp(-0.5 * outputs[:, 1].clip(0.0, _MOST_LOG))
@@ -413,12 +422,12 @@ def reconciled(
 
 
 def number_slopes(
-    outputs: Float[np.ndarray, "spectrum output"],
+    outputs: Float[np.ndarray, "spectrum output"], differ: tuple[float, float] = NUMBERS_DIFFER
 ) -> Float[np.ndarray, "spectrum output"]:
     """Gradient of a regressor's reconciled number with respect to the expansion's outputs."""
     difference = outputs[:, :1] - outputs[:, 2:]
-    share = usual_share(difference, NUMBERS_DIFFER)
-    steepness, _ = usual_odds(NUMBERS_DIFFER)
+    share = usual_share(difference, differ)
+    steepness, _ = usual_odds(differ)
     # The share falls where the difference grows.
     kept = share * (1 - 2 * steepness * np.square(difference) * (1 - share))
     return np.concatenate([1 - kept, np.zeros_like(kept), kept], axis=1)

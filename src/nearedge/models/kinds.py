@@ -37,7 +37,15 @@ class Classifier(ABC):
 
 
 class Regressor(ABC):
-    """Gives average coordination numbers."""
+    """Gives average coordination numbers, or averages of a library's target.
+
+    Attributes
+    ----------
+    unit
+        What counts as much in these numbers as one neighbour in a coordination number.
+    """
+
+    unit: float = 1.0
 
     @abstractmethod
     def predict(self, x: Float[np.ndarray, "spectrum feature"]) -> Float[np.ndarray, " spectrum"]:

@@ -19,6 +19,10 @@ from nearedge.models.pretraining import Pretraining
 from nearedge.models.sharing import Sharing, absorbers_and_edges, of
 from nearedge.spectra import EnergyGrid
 
+# Standard deviation of the coordination number in the embedded library, on which what is in
+# neighbours was chosen.
+_SPREAD = 1.12
+
 
 @dataclass(frozen=True)
 class Method:
@@ -71,13 +75,12 @@ class Method:
         return replace(self, grid=EnergyGrid(first, last, points), near_edge_eV=(first, last))
 
     def change(
-        self, intensity: Float[np.ndarray, "n energy"], seed: int, share: float | None = None
+        self, intensity: Float[np.ndarray, "n energy"], seed: int
     ) -> Float[np.ndarray, "n energy"]:
-        """Change spectra to be broad and noisy; `share` of them, or else the method's share."""
+        """Change spectra, all of them, to be broad and noisy."""
         if self.augmentation is None:
             return intensity
-        used = self.augmentation if share is None else replace(self.augmentation, share=share)
-        return used.apply(intensity, self.grid, seed)
+        return replace(self.augmentation, share=1.0).apply(intensity, self.grid, seed)
 
     @property
     def near_edge_points(self) -> tuple[int, int]:
@@ -151,7 +154,7 @@ def fit_samples(
     effort
         Share of the mixtures; less than 1 for a quick look.
     """
-    own = sites
+    own, unit = sites, _unit(sites, index)
     sites, index, weight, source = _together(method, own, index)
     mixtures, usual = _samples(method, sites, index, source, seed, effort)
     averaged = (mixtures.members >= 0).sum(axis=1)
@@ -169,9 +172,16 @@ def fit_samples(
     fitted = fit_kernel_regression(mixtures.intensity, target, counted, method.mixed, usual, beside)
     number, log_sites, *shares = range(target.shape[1])
     again = target.shape[1]
-    regressor = KernelRegressor(fitted.only([number, log_sites, again + number]))
+    regressor = KernelRegressor(fitted.only([number, log_sites, again + number]), unit)
     composition = fitted.only([*shares, *(again + share for share in shares)])
     return regressor, KernelClassifier(composition, labels[held], link="simplex")
+
+
+def _unit(sites: Sites, index: Int[np.ndarray, " site"]) -> float:
+    """What counts as much in the number to be read as one neighbour in a coordination number."""
+    if not sites.has_target:
+        return 1.0
+    return float(sites.coordination[index].std()) / _SPREAD or 1.0
 
 
 def _together(

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 
 from nearedge.errors import NearedgeError
-from nearedge.mixtures import Sites
+from nearedge.mixtures import GroupBy, Sites
 from nearedge.models.expansion import KernelClassifier
+from nearedge.models.overlap import NAMES, of_same_trajectories, unit_names
 from nearedge.models.pairwise import PairwiseSettings, fit_pairwise_classifier
 from nearedge.models.store import Attachment
 from nearedge.spectra import EnergyGrid
@@ -28,6 +29,7 @@ all of these give are averaged.
 
 _MIDDLE = WORTHS[len(WORTHS) // 2]
 _ARRAYS = ("energy_eV", "intensity", "environment", "coordination", "trajectory")
+_AUDITED: dict[str, GroupBy | None] = {"sites": None, "atoms": "atom", "trajectories": "trajectory"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +67,9 @@ class Pretraining:
         Environments.
     described
         Engine, number of sites and hash of the library, for the card.
+    names
+        Trajectory, structure and atom of every site, by `overlap.NAMES`: what is held out of a
+        finishing library must not be trained on here. Empty in a model that does not tell.
     """
 
     energy_eV: Float[np.ndarray, " energy"]
@@ -74,6 +79,7 @@ class Pretraining:
     trajectory: Int[np.ndarray, " site"]
     labels: tuple[str, ...]
     described: dict[str, Any] = field(default_factory=dict)
+    names: dict[str, Shaped[np.ndarray, " site"]] = field(default_factory=dict)
 
     def widen(self, sites: Sites) -> Sites:
         """The same sites with the environments that only the pretraining library knows, too."""
@@ -84,6 +90,72 @@ class Pretraining:
     def _with_labels(self, labels: tuple[str, ...]) -> tuple[str, ...]:
         return (*self.labels, *(name for name in labels if name not in self.labels))
 
+    def beside(self, sites: Sites, index: Int[np.ndarray, " n"]) -> Pretraining:
+        """What may be trained on beside some finishing sites: nothing of what they leave out.
+
+        Groups of which none of these sites is are held out of the finishing library, and so are
+        the same groups here, whichever engine computed them.
+
+        Raises
+        ------
+        NearedgeError
+            If nothing is left.
+        """
+        mine, theirs = (unit_names(one.names, sites.group_by) for one in (self, sites))
+        held_out = np.setdiff1d(theirs, theirs[index])
+        dropped = self._known_to(sites) & np.isin(mine, held_out)
+        if dropped.all():
+            raise NearedgeError(
+                "all sites that the pretrained model was trained on are held out of the finishing "
+                "library; continue from a model of other structures"
+            )
+        return self._part(np.flatnonzero(~dropped)) if dropped.any() else self
+
+    def shared(
+        self, sites: Sites, index: Int[np.ndarray, " n"], asked: Int[np.ndarray, " m"]
+    ) -> dict[str, float]:
+        """Share of the sites asked about that stand among those trained on beside others.
+
+        Parameters
+        ----------
+        sites, index
+            As of `beside`.
+        asked
+            Rows of `sites`.
+
+        Returns
+        -------
+        dict
+            Of the ``sites`` themselves, of their ``atoms`` and of their ``trajectories``.
+        """
+        kept = self.beside(sites, index)
+        known = self._part(np.flatnonzero(self._known_to(sites))).names
+        shares = {}
+        for what, by in _AUDITED.items():
+            mine = np.intersect1d(unit_names(kept.names, by), unit_names(known, by))
+            shares[what] = float(np.isin(unit_names(sites.names, by)[asked], mine).mean())
+        return shares
+
+    def knows(self, sites: Sites) -> Bool[np.ndarray, " other"]:
+        """Which sites of a library are of trajectories that these sites are of, too."""
+        label = np.array(sites.labels)[sites.environment]
+        return of_same_trajectories(sites.names, label, self.names, self._label)
+
+    def _known_to(self, sites: Sites) -> Bool[np.ndarray, " site"]:
+        label = np.array(sites.labels)[sites.environment]
+        return of_same_trajectories(self.names, self._label, sites.names, label)
+
+    @property
+    def _label(self) -> Shaped[np.ndarray, " site"]:
+        return np.array(self.labels)[self.environment]
+
+    def _part(self, rows: Int[np.ndarray, " row"]) -> Pretraining:
+        return replace(
+            self,
+            **{name: getattr(self, name)[rows] for name in _ARRAYS if name != "energy_eV"},
+            names={name: values[rows] for name, values in self.names.items()},
+        )
+
     def align(
         self, grid: EnergyGrid, sites: Sites, index: Int[np.ndarray, " n"]
     ) -> EngineAlignment:
@@ -92,11 +164,16 @@ class Pretraining:
         The pretraining sites are weighted to the composition of the others, so that few finishing
         sites of few environments are compared with their like.
         """
+        return self.beside(sites, index)._align(grid, sites, index)
+
+    def _align(
+        self, grid: EnergyGrid, sites: Sites, index: Int[np.ndarray, " n"]
+    ) -> EngineAlignment:
         codes = [sites.labels.index(name) if name in sites.labels else -1 for name in self.labels]
         wanted = np.bincount(sites.environment[index], minlength=len(sites.labels))
         held = np.bincount(self.environment, minlength=len(self.labels))
         share = np.array([wanted[code] if code >= 0 else 0 for code in codes]) / np.maximum(held, 1)
-        if not share.any():
+        if not share[held > 0].any():
             raise NearedgeError(
                 f"the pretrained model knows {', '.join(self.labels)}, and the finishing sites are "
                 f"{', '.join(sites.labels)}; continue from a model of the same label scheme"
@@ -122,6 +199,8 @@ class Pretraining:
     ) -> Joined:
         """Put the pretraining sites on another engine's energies, beside some of its sites.
 
+        Pretraining sites that the others leave out stay out, see `beside`.
+
         Parameters
         ----------
         grid
@@ -133,8 +212,18 @@ class Pretraining:
         worth
             How many finishing sites all pretraining sites together count as.
         """
+        return self.beside(sites, index)._join(grid, sites, index, alignment, worth)
+
+    def _join(
+        self,
+        grid: EnergyGrid,
+        sites: Sites,
+        index: Int[np.ndarray, " n"],
+        alignment: EngineAlignment | None,
+        worth: float,
+    ) -> Joined:
         if alignment is None:
-            alignment = self.align(grid, sites, index)
+            alignment = self._align(grid, sites, index)
         labels = self._with_labels(sites.labels)
         codes = np.array([labels.index(name) for name in sites.labels], dtype=int)
         first = int(self.trajectory.max()) + 1
@@ -164,7 +253,7 @@ class Pretraining:
     ) -> KernelClassifier:
         """Classifier from pretraining and finishing sites together; arguments as of `join`."""
         joined = self.join(grid, sites, index, alignment, 1.0)
-        before = np.arange(len(joined.weight)) < len(self.environment)
+        before = np.arange(len(joined.weight)) < len(joined.weight) - len(index)
         weights = [np.where(before, worth, 1.0) * joined.weight for worth in worths]
         everything = np.arange(len(joined.weight))
         return _fit(grid, joined.sites, everything, weights)
@@ -182,7 +271,12 @@ class Pretraining:
         """Arrays and values to be saved with the model."""
         numbers = {name: getattr(self, name) for name in _ARRAYS}
         numbers["intensity"] = self.intensity.astype(np.float32)
-        return Attachment(numbers, {"labels": list(self.labels), "described": self.described})
+        names = {}
+        for name, values in self.names.items():
+            words, numbers[name] = np.unique(values, return_inverse=True)
+            names[name] = words.tolist()
+        described = {"labels": list(self.labels), "described": self.described, "names": names}
+        return Attachment(numbers, described)
 
 
 def _fit(
@@ -212,19 +306,37 @@ def pretraining_of(sites: Sites, grid: EnergyGrid, described: dict[str, Any]) ->
     described
         As of `Pretraining`.
     """
+    labels, environment = _held(sites.labels, sites.environment)
     return Pretraining(
         energy_eV=grid.energy_eV,
         intensity=sites.intensity.astype(np.float32).astype(np.float64),
-        environment=sites.environment.astype(np.int64),
+        environment=environment,
         coordination=sites.coordination.astype(np.float64),
         trajectory=np.asarray(sites.keys["trajectories"]).astype(np.int64),
-        labels=sites.labels,
+        labels=labels,
         described=described,
+        names={name: sites.names[name] for name in NAMES},
     )
 
 
-def from_attachment(attachment: Attachment) -> Pretraining:
+def _held(
+    labels: tuple[str, ...], environment: Int[np.ndarray, " site"]
+) -> tuple[tuple[str, ...], Int[np.ndarray, " site"]]:
+    """Environments that have a site, and the codes that count them: no others can be learned."""
+    held, codes = np.unique(environment, return_inverse=True)
+    return tuple(labels[code] for code in held), codes.astype(np.int64)
+
+
+def from_attachment(attachment: Attachment, known: Attachment | None = None) -> Pretraining:
     """Restore what `Pretraining.to_attachment` gave.
+
+    Parameters
+    ----------
+    attachment
+        That.
+    known
+        The model's sites (`Model.sites`): in models that do not say what their training sites are
+        called, names are taken from there, if these are all of them.
 
     Raises
     ------
@@ -235,14 +347,36 @@ def from_attachment(attachment: Attachment) -> Pretraining:
         arrays = {name: attachment.numbers[name] for name in _ARRAYS}
         labels = tuple(attachment.description["labels"])
         described = dict(attachment.description["described"])
+        names = {
+            name: np.array(words, dtype=str)[attachment.numbers[name]]
+            for name, words in attachment.description.get("names", {}).items()
+        }
         sites, energies = arrays["intensity"].shape
         if (
             any(arrays[name].shape != (sites,) for name in _ARRAYS[2:])
             or arrays["energy_eV"].shape != (energies,)
             or arrays["environment"].max(initial=-1) >= len(labels)
+            or any(values.shape != (sites,) for values in names.values())
         ):
             raise ValueError("arrays of different lengths")
-    except (KeyError, TypeError, ValueError) as error:
+        names = names or _names_of(known, arrays["trajectory"])
+        labels, arrays["environment"] = _held(labels, arrays["environment"])
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise NearedgeError(f"the pretraining sites of the model are damaged: {error}") from None
     arrays["intensity"] = arrays["intensity"].astype(np.float64)
-    return Pretraining(**arrays, labels=labels, described=described)
+    return Pretraining(**arrays, labels=labels, described=described, names=names)
+
+
+def _names_of(
+    known: Attachment | None, trajectory: Int[np.ndarray, " site"]
+) -> dict[str, Shaped[np.ndarray, " site"]]:
+    """Names of training sites, from the sites that the model names; empty if those are others."""
+    # Both are in the order of the library, but of a large one not every site is named.
+    if known is None or not np.array_equal(known.numbers.get("trajectory", ()), trajectory):
+        return {}
+    numbers, words = known.numbers, known.description
+    return {
+        "trajectory_id": np.array(words["trajectory"], dtype=str)[numbers["trajectory"]],
+        "structure_id": np.array(words["structure"], dtype=str)[numbers["structure"]],
+        "atom": numbers["atom"].astype(str),
+    }

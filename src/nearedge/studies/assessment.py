@@ -22,10 +22,11 @@ from nearedge.mixtures import (
     load_sites,
     regressor_mixtures,
 )
-from nearedge.models import load_model
+from nearedge.models import Model, load_model
 from nearedge.models.composition import fractions_by_library, fractions_by_means
 from nearedge.models.kinds import Classifier
 from nearedge.models.method import Method
+from nearedge.models.pretraining import from_attachment
 from nearedge.spectra import PAPER_GRID, EnergyGrid
 from nearedge.studies.classical import ask
 from nearedge.studies.continuing import continuing
@@ -40,6 +41,7 @@ from nearedge.studies.held_out import (
 from nearedge.studies.near_edge import usual_method
 from nearedge.studies.paper import train_networks
 from nearedge.studies.scores import accuracy, macro_f1, regression_scores
+from nearedge.studies.tables import plural
 from nearedge.studies.trust import Trust, check_statements, number_figures, site_figures
 from nearedge.uncertainty import (
     DEFAULT_COVERAGE,
@@ -57,6 +59,8 @@ _FOLDS = 5
 _EVALUATION_MIXTURES = 2000
 # Non-negative least squares on all library spectra takes about 10 ms each.
 _FRACTION_MIXTURES = 200
+# Of a model's `info`, where it tells the libraries that it was trained on.
+_LIBRARIES = ("library", "pretraining")
 
 
 def assess(
@@ -172,6 +176,12 @@ def assess_library(
         sites = method.pretraining.widen(sites)
     paper_sites = load_sites(library, PAPER_GRID, group_by)
     groups = len(np.unique(sites.group))
+    if groups < 2:
+        raise UsageError(
+            f"grouping {len(sites.group)} sites by {sites.group_by} gives {groups} group(s), and "
+            f"at least 2 are needed to hold any out: add {plural(sites.group_by)} to the library "
+            "or group by something finer"
+        )
     folds = min(_FOLDS, groups) if folds is None else folds
     if not 2 <= folds <= groups:
         raise UsageError(f"--folds {folds}: give 2 to {groups}, the number of groups")
@@ -225,10 +235,7 @@ def assess_library(
             "regressor": number_figures(broad, seed),
         },
         "coverage_kind": fit_statements(known).coverage_kind(DEFAULT_COVERAGE),
-        "audit": {
-            f"held_out_shared_{what}_fraction": float(np.mean([s[what] for s in shared]))
-            for what in shared[0]
-        },
+        "audit": _audited("held_out", shared),
         "group_by": sites.group_by,
         "folds": folds,
         "sites": len(sites.group),
@@ -250,6 +257,8 @@ def assess_library(
             for one in what["by_group"]:
                 one["group"] = labels[codes[one["group"]]]
     if method.pretraining is not None:
+        shared = [method.pretraining.shared(sites, part.train, part.test) for part in parts]
+        figures["audit"] |= _audited("pretraining", shared)
         figures["pretraining"] = method.pretraining.described | {
             "alignment": [
                 method.pretraining.align(method.grid, sites, part.train).to_dict() for part in parts
@@ -298,12 +307,20 @@ def method_for(
     return method
 
 
-def evaluate(model: str, library_path: str | os.PathLike[str], seed: int = 0) -> dict[str, Any]:
-    """Score a trained model on a labelled library that it never saw.
+def evaluate(
+    model: str,
+    library_path: str | os.PathLike[str],
+    seed: int = 0,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Score a trained model on a labelled library, and tell whether it was trained on that.
 
     Returns
     -------
     dict
+        ``trained_on``: how many of the sites are of trajectories that the model was trained on,
+        also by another engine; None where it does not tell. Only without any do the figures say
+        what holds on unseen sites.
         ``accuracy``, ``macro_f1``, ``coverage`` and ``mean_set_size`` of the prediction sets (None
         while the model carries no calibration), ``coordination_mse`` on mixtures beside the mean
         squared error of the constant training mean, ``interval_coverage`` on the same mixtures,
@@ -313,10 +330,19 @@ def evaluate(model: str, library_path: str | os.PathLike[str], seed: int = 0) ->
     Raises
     ------
     NearedgeError
-        If the library's classes or absorber are not the model's.
+        If the library is of another absorber or edge than the model, labelled with another
+        quantity, or holds classes that the model does not know.
     """
     loaded = load_model(model_folder(model))
     library = open_library(library_path).load()
+    mine = loaded.info["absorber"], loaded.info["edge"], _quantity(loaded.info["label_scheme"])
+    theirs = *absorber_and_edge(library), _quantity(library.attrs["label_scheme"])
+    if mine != theirs:
+        raise NearedgeError(
+            "{}: is of {} at the {} edge and labelled with the {}, ".format(library_path, *theirs)
+            + "and the model of {} at the {} edge, and reads the {}; ".format(*mine)
+            + "take a model that was trained on such a library"
+        )
     sites = load_sites(library, EnergyGrid(**loaded.info["grid"]), group_by="atom")
     unknown = set(sites.labels) - set(loaded.classifier.classes.tolist())
     if unknown:
@@ -327,9 +353,13 @@ def evaluate(model: str, library_path: str | os.PathLike[str], seed: int = 0) ->
     true = np.array(sites.labels)[sites.environment]
     classes = loaded.classifier.classes
     answers = answer(loaded, sites.intensity)
+    if progress is not None:
+        progress("questions", 1, 2)
     predicted = classes[answers.probabilities.argmax(axis=1)]
     mixtures = regressor_mixtures(sites.intensity, sites.coordination, _EVALUATION_MIXTURES, seed)
     asked = answer(loaded, mixtures.intensity)
+    if progress is not None:
+        progress("questions", 2, 2)
     numbers = regression_scores(
         asked.mean, mixtures.target, float(loaded.info["library"]["mean_coordination"])
     )
@@ -353,7 +383,27 @@ def evaluate(model: str, library_path: str | os.PathLike[str], seed: int = 0) ->
         "abstained": 0 if answers.novel is None else int(answers.novel.sum()),
         "abstained_mixtures": 0 if asked.novel is None else int(asked.novel.sum()),
         "sites": len(sites.group),
+        "trained_on": _trained_on(loaded, library, sites),
     }
+
+
+def _quantity(label_scheme: dict[str, Any]) -> str:
+    """What the regressor reads."""
+    return (label_scheme.get("target") or {}).get("quantity", "coordination number")
+
+
+def _trained_on(model: Model, library: xarray.Dataset, sites: Sites) -> int | None:
+    """Number of sites of trajectories that a model was trained on; None if it does not tell."""
+    from nearedge.studies.training import library_hash
+
+    # A continued model does not carry what it was continued from.
+    libraries = [model.info[part].get("hash") for part in _LIBRARIES if part in model.info]
+    if library_hash(library) in libraries:
+        return len(sites.group)
+    if model.training is None:
+        return None
+    training = from_attachment(model.training, model.sites)
+    return int(training.knows(sites).sum()) if training.names else None
 
 
 def _fraction_errors(composition: Classifier, split: Split) -> dict[str, float]:
@@ -390,8 +440,12 @@ def _main_figures(figures: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _means(folds: Sequence[dict[str, float]]) -> dict[str, float]:
-    return {name: float(np.mean([fold[name] for fold in folds])) for name in folds[0]}
+def _audited(with_what: str, folds: Sequence[dict[str, float]]) -> dict[str, float]:
+    """Means over folds of what test sites share, as `audit` in the figures names them."""
+    return {
+        f"{with_what}_shared_{what}_fraction": float(np.mean([fold[what] for fold in folds]))
+        for what in folds[0]
+    }
 
 
 def _paper_networks(

@@ -90,7 +90,8 @@ def headline(results: dict[str, Any]) -> list[str]:
     ]
     if results["coverage_kind"] == "empirical":
         lines.append(
-            "Coverage is empirical: there are too few independent trajectories for a proof."
+            "Coverage is empirical: there are too few independent trajectories for a proof, in all "
+            "or of an environment."
         )
     return lines
 

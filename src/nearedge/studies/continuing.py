@@ -33,7 +33,13 @@ def pretraining_sites(model: str) -> Pretraining:
     """The sites that a model was trained on; errors as of `continuing`."""
     loaded = load_model(model_folder(model))
     if loaded.training is not None:
-        return from_attachment(loaded.training)
+        found = from_attachment(loaded.training, loaded.sites)
+        if found.names:
+            return found
+        raise NearedgeError(
+            f"the model {model} does not say which atoms it was trained on, so that none of them "
+            "could be held out; train it again with this version of nearedge"
+        )
     raise NearedgeError(
         f"the model {model} does not hold the sites that it was trained on, without which training "
         "cannot go on from it; train it again with this version of nearedge"

@@ -68,7 +68,8 @@ CAPTIONS = {
     "nested subsets of the training part.",
     "confusion": "Confusion of environments, pooled on mixtures (the paper's network) and held-out "
     "on single sites (nearedge's method).",
-    "reliability": "How often answers of a given probability are right.",
+    "reliability": "How often answers of a given probability are right, by the probabilities that "
+    "the classifiers give before any calibration.",
 }
 
 

@@ -37,14 +37,15 @@ def macro_f1(predicted: Shaped[np.ndarray, " n"], true: Shaped[np.ndarray, " n"]
 
 def regression_scores(
     predicted: Float[np.ndarray, " n"], true: Float[np.ndarray, " n"], training_mean: float
-) -> dict[str, float]:
+) -> dict[str, float | None]:
     """Mean squared error beside that of the constant training mean, its root, and R2.
 
     Returns
     -------
     dict
         ``mse_test``, ``rmse_test``, ``constant_mse_test``, ``r2_test``, ``mean_coordination``. R2
-        compares with the mean of `true`, which no predictor knows; the constant does not.
+        compares with the mean of `true`, which no predictor knows; the constant does not. R2 is
+        None where all of `true` are alike.
 
     Examples
     --------
@@ -56,13 +57,13 @@ def regression_scores(
         "mse_test": mse,
         "rmse_test": mse**0.5,
         "constant_mse_test": float(np.mean((training_mean - true) ** 2)),
-        "r2_test": 1.0 - mse / float(true.var()),
+        "r2_test": 1.0 - mse / float(true.var()) if np.ptp(true) else None,
         "mean_coordination": float(true.mean()),
     }
 
 
 def medians(results: Sequence[Any]) -> Any:
-    """Median over seeds of every number in equally built dictionaries.
+    """Median over seeds of every number in equally built dictionaries; None where one is None.
 
     Examples
     --------
@@ -71,11 +72,13 @@ def medians(results: Sequence[Any]) -> Any:
     """
     if isinstance(results[0], dict):
         return {key: medians([result[key] for result in results]) for key in results[0]}
-    return float(np.median(results))
+    return None if None in results else float(np.median(results))
 
 
 def ranges(results: Sequence[Any]) -> Any:
     """Least and greatest over seeds of every number in equally built dictionaries.
+
+    None where one is None.
 
     Examples
     --------
@@ -84,4 +87,4 @@ def ranges(results: Sequence[Any]) -> Any:
     """
     if isinstance(results[0], dict):
         return {key: ranges([result[key] for result in results]) for key in results[0]}
-    return [float(np.min(results)), float(np.max(results))]
+    return None if None in results else [float(np.min(results)), float(np.max(results))]

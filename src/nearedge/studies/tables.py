@@ -127,7 +127,7 @@ def audit_table(audit: dict[str, float]) -> Table:
     )
 
 
-_PROTOCOLS = {"pooled": "pooled", "held-out": "held_out"}
+_PROTOCOLS = {"pooled": "pooled", "held-out": "held_out", "pretraining sites": "pretraining"}
 _SHARED = {"sites": "a raw spectrum", "atoms": "an atom", "trajectories": "a trajectory"}
 
 

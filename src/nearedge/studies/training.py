@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nearedge.errors import NearedgeError
 from nearedge.library import library_info, open_library, open_structures
 from nearedge.library.schema import absorber_and_edge
 from nearedge.mixtures import load_sites
@@ -99,6 +100,11 @@ def train_model(
         sites = method.pretraining.widen(sites)
     everything = np.arange(len(sites.group))
     classifier = fit_classifier(method, sites, everything)
+    if len(classifier.classes) != len(sites.labels):
+        raise NearedgeError(
+            f"the classifier knows {', '.join(map(str, classifier.classes))}, and its calibration "
+            f"is for {', '.join(sites.labels)}; train without what has no sites"
+        )
     regressor, composition = fit_samples(method, sites, everything, seed)
     calibration = calibrate(method, sites, assessment.known, classifier, seed)
     spectra = library["energy"].values.astype(float), library["intensity"].values.astype(float)
@@ -252,9 +258,10 @@ _COVERAGE_WORDS = {
 
 
 def library_hash(library: xarray.Dataset) -> str:
-    """Short hash of the spectra and labels of a library.
+    """Short hash of the spectra of a library and of the codes of their labels.
 
-    Two libraries with the same hash train the same model.
+    It tells spectra and labels apart, not all that training depends on: trajectories, a target and
+    the names of the labels are not in it.
     """
     content = hashlib.sha256()
     for name in ("energy", "intensity", "environment", "coordination", "atom_index"):

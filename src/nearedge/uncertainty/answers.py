@@ -45,7 +45,7 @@ class Answers:
         That sets and intervals are made for.
     coverage_kind
         ``"conformal"``: proven for a spectrum of a new trajectory; ``"empirical"``: calibrated in
-        the same way on too few independent trajectories for a proof.
+        the same way on too few independent trajectories, of all sites or of a class, for a proof.
     """
 
     probabilities: Float[np.ndarray, "n class"]

@@ -53,11 +53,14 @@ class Statements:
     def coverage_kind(self, coverage: float) -> CoverageKind:
         """``"conformal"`` if the coverage is proven for new trajectories, else ``"empirical"``.
 
-        The proof needs trajectories as groups, and at least ``coverage / (1 - coverage)`` of them:
-        9 for 0.9.
+        The proof needs trajectories as groups, at least ``coverage / (1 - coverage)`` of them (9
+        for 0.9), and for the sets a curve of its own for every class: one fitted to the sites of
+        all classes says nothing of a rare one.
         """
         enough = self.groups * (1.0 - coverage) >= coverage - 1e-9
-        return "conformal" if self.group_by == "trajectory" and enough else "empirical"
+        own = all(curve is not None for curve in self.sets.curves)
+        proven = self.group_by == "trajectory" and enough and own
+        return "conformal" if proven else "empirical"
 
 
 def fit_statements(answers: OutOfFold) -> Statements:

@@ -76,7 +76,7 @@ class Intervals:
     def half_width(
         self, distance: Float[np.ndarray, " spectrum"], coverage: float
     ) -> Float[np.ndarray, " spectrum"]:
-        """Half width of the interval; infinite where calibration groups are too few for it."""
+        """Half width of the interval; infinite where so few units, as 8 for 0.9, calibrate it."""
         limits = np.array([curve.threshold(1.0 - coverage) for curve in self.curves])
         return limits[np.searchsorted(self.edges, distance)] * self.expected(distance)
 

@@ -159,7 +159,8 @@ def answer_out_of_fold(
     seed
         Of folds, mixtures and training.
     folds
-        (training, left out) rows of `sites`; by default 10, or as many as there are groups.
+        (training, left out) rows of `sites`: those of `nearedge.studies.assess` in training; by
+        default 10, or as many as there are groups.
     observe
         Called with the number of each fold and its models, for whatever else they are to be asked.
     progress
@@ -206,7 +207,7 @@ def _answers(
 
     def both(intensity: np.ndarray, key: int) -> np.ndarray:
         """Spectra as they are, and changed as in training."""
-        return np.concatenate([intensity, method.change(intensity, seed * 1000 + key, share=1.0)])
+        return np.concatenate([intensity, method.change(intensity, seed * 1000 + key)])
 
     asked = both(sites.intensity[left_out], fold)
     probabilities = np.zeros((len(asked), len(sites.labels)))
@@ -270,7 +271,7 @@ def _seen_spectra(
 ) -> Float[np.ndarray, "n energy"]:
     """Spectra of training sites as they are and changed as in training, to fit a detector to."""
     intensity = sites.intensity[index]
-    return np.concatenate([intensity, method.change(intensity, seed, share=1.0)])
+    return np.concatenate([intensity, method.change(intensity, seed)])
 
 
 def _units(
