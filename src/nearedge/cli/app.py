@@ -604,10 +604,11 @@ def _show_assessment(result: dict[str, Any]) -> None:
         rows,
     )
     print(
-        f"nearedge: macro-F1 {classifier['macro_f1']:.3f}, after calibration accuracy "
-        f"{classifier['calibrated']['accuracy']:.1%}; R2 of the coordination number "
-        f"{regressor['r2_test']:.2f}"
+        f"nearedge: macro-F1 {classifier['macro_f1']:.3f}, accuracy after calibration "
+        f"{classifier['calibrated']['accuracy']:.1%}"
     )
+    if regressor["r2_test"] is not None:
+        print(f"R2 of nearedge's coordination numbers: {regressor['r2_test']:.2f}")
     print(
         f"made for 0.9 ({result['coverage_kind']}): sets hold {classifier['coverage']:.1%} of the "
         f"environments with {classifier['mean_set_size']:.2f} on average, intervals "

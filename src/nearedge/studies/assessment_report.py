@@ -81,8 +81,8 @@ def headline(results: dict[str, Any]) -> list[str]:
         f"{classifier['coverage']:.1%} of the sites ({_span(ranges['coverage'])}), with "
         f"{classifier['mean_set_size']:.2f} environments on average.",
         f"The average coordination number of 20 to 70 sites has a mean squared error of "
-        f"{regressor['mse_test']:.4f} (R2 {regressor['r2_test']:.2f}; the constant training mean: "
-        f"{regressor['constant_mse_test']:.4f}).",
+        f"{regressor['mse_test']:.4f} (R2 {_cell(regressor['r2_test'], '.2f')}; the constant "
+        f"training mean: {regressor['constant_mse_test']:.4f}).",
         f"Intervals made for {DEFAULT_COVERAGE:.0%} hold the coordination number of "
         f"{regressor['interval_coverage']:.1%} of averages of 20 to 70 sites.",
         f"The novelty test raises a false alarm on "

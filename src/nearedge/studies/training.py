@@ -319,6 +319,8 @@ def _card(info: dict[str, Any]) -> str:
     regressor = held_out["regressor"]["held_out"]
     classes = "\n".join(f"| {label} | {count} |" for label, count in library["classes"].items())
     grid = info["grid"]
+    # Numbers that are all alike have none.
+    r2 = "" if regressor["r2_test"] is None else f"{regressor['r2_test']:.2f}"
     return f"""# Model card
 
 Reads the environment of {info["absorber"]} sites and their average coordination number from
@@ -351,7 +353,7 @@ Energies are relative to: {library["energy_zero"]}. The model looks at {grid["po
 | mean squared error of the average coordination number | {regressor["mse_test"]:.4f} | \
 {regressor["baselines"]["paper"]:.4f} |
 | the same of the constant training mean | {regressor["constant_mse_test"]:.4f} | |
-| R2 of the average coordination number | {regressor["r2_test"]:.2f} | |
+| R2 of the average coordination number | {r2} | |
 
 ## How far the answers can be trusted
 
