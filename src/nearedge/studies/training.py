@@ -25,6 +25,7 @@ from nearedge.models.sharing import TOLD
 from nearedge.spectra import alignment_reference
 from nearedge.studies.assessment import assess_library, method_for
 from nearedge.studies.reach import ask_left_out, fit_reach
+from nearedge.studies.scores import r2_in_words
 from nearedge.studies.together import companions_in_words, model_names, sharing_with
 from nearedge.uncertainty import (
     DEFAULT_COVERAGE,
@@ -351,7 +352,7 @@ Energies are relative to: {library["energy_zero"]}. The model looks at {grid["po
 | mean squared error of the average coordination number | {regressor["mse_test"]:.4f} | \
 {regressor["baselines"]["paper"]:.4f} |
 | the same of the constant training mean | {regressor["constant_mse_test"]:.4f} | |
-| R2 of the average coordination number | {regressor["r2_test"]:.2f} | |
+| R2 of the average coordination number | {r2_in_words(regressor)} | |
 
 ## How far the answers can be trusted
 
