@@ -11,6 +11,7 @@ from nearedge.data import DEFAULT_MODEL, embedded_library
 from nearedge.errors import NearedgeError, UsageError
 from nearedge.library import open_library
 from nearedge.studies import assessment, evaluate
+from nearedge.studies.assessment_report import headline
 from nearedge.studies.near_edge import OXYGEN
 
 
@@ -92,3 +93,4 @@ def test_sites_that_all_have_one_coordination_number_are_assessed() -> None:
     figures = assessment.assess_library(library.isel(site=one[::20]), OXYGEN, folds=2, tuned=False)
     assert figures.figures["regressor"]["held_out"]["r2_test"] is None
     json.dumps(figures.figures, allow_nan=False)
+    assert "R2 undefined" in " ".join(headline(figures.figures))

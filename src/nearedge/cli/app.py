@@ -580,6 +580,7 @@ def assess(
 
 def _show_assessment(result: dict[str, Any]) -> None:
     from nearedge.cli.show import print_table
+    from nearedge.studies.scores import r2_in_words
     from nearedge.studies.tables import audit_table, winners
 
     classifier, regressor = result["classifier"]["held_out"], result["regressor"]["held_out"]
@@ -605,10 +606,9 @@ def _show_assessment(result: dict[str, Any]) -> None:
     )
     print(
         f"nearedge: macro-F1 {classifier['macro_f1']:.3f}, accuracy after calibration "
-        f"{classifier['calibrated']['accuracy']:.1%}"
+        f"{classifier['calibrated']['accuracy']:.1%}, R2 of the coordination number "
+        f"{r2_in_words(regressor)}"
     )
-    if regressor["r2_test"] is not None:
-        print(f"R2 of nearedge's coordination numbers: {regressor['r2_test']:.2f}")
     print(
         f"made for 0.9 ({result['coverage_kind']}): sets hold {classifier['coverage']:.1%} of the "
         f"environments with {classifier['mean_set_size']:.2f} on average, intervals "

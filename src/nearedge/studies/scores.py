@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -60,6 +60,17 @@ def regression_scores(
         "r2_test": 1.0 - mse / float(true.var()) if np.ptp(true) else None,
         "mean_coordination": float(true.mean()),
     }
+
+
+def r2_in_words(scores: Mapping[str, Any]) -> str:
+    """R2 of `regression_scores` for a reader.
+
+    Examples
+    --------
+    >>> r2_in_words({"r2_test": 0.874}), r2_in_words({"r2_test": None})
+    ('0.87', 'undefined')
+    """
+    return "undefined" if scores["r2_test"] is None else f"{scores['r2_test']:.2f}"
 
 
 def medians(results: Sequence[Any]) -> Any:

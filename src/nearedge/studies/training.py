@@ -25,6 +25,7 @@ from nearedge.models.sharing import TOLD
 from nearedge.spectra import alignment_reference
 from nearedge.studies.assessment import assess_library, method_for
 from nearedge.studies.reach import ask_left_out, fit_reach
+from nearedge.studies.scores import r2_in_words
 from nearedge.studies.together import companions_in_words, model_names, sharing_with
 from nearedge.uncertainty import (
     DEFAULT_COVERAGE,
@@ -253,7 +254,8 @@ def _zeros(library: xarray.Dataset) -> np.ndarray:
 _COVERAGE_WORDS = {
     "conformal": "made to hold for a new trajectory that is like the library's, see\n"
     "docs/uncertainty.md",
-    "empirical": "calibrated on too few independent trajectories for a proof",
+    "empirical": "calibrated on too few independent trajectories for a proof, in all or of an\n"
+    "environment",
 }
 
 
@@ -319,8 +321,6 @@ def _card(info: dict[str, Any]) -> str:
     regressor = held_out["regressor"]["held_out"]
     classes = "\n".join(f"| {label} | {count} |" for label, count in library["classes"].items())
     grid = info["grid"]
-    # Numbers that are all alike have none.
-    r2 = "" if regressor["r2_test"] is None else f"{regressor['r2_test']:.2f}"
     return f"""# Model card
 
 Reads the environment of {info["absorber"]} sites and their average coordination number from
@@ -353,7 +353,7 @@ Energies are relative to: {library["energy_zero"]}. The model looks at {grid["po
 | mean squared error of the average coordination number | {regressor["mse_test"]:.4f} | \
 {regressor["baselines"]["paper"]:.4f} |
 | the same of the constant training mean | {regressor["constant_mse_test"]:.4f} | |
-| R2 of the average coordination number | {r2} | |
+| R2 of the average coordination number | {r2_in_words(regressor)} | |
 
 ## How far the answers can be trusted
 
