@@ -85,12 +85,7 @@ def test_both_engines_computed_the_same_sites_with_the_same_labels():
         atom = library["atom_index"].values.tolist()
         return dict(zip(zip(structure, atom, strict=True), environment, strict=True))
 
-    assert labels("feff").items() <= labels("gpaw").items()
-
-
-def test_both_engines_computed_every_cell():
-    cells = [set(names(open_library(embedded_library(e)), "trajectory_id")) for e in ENGINES]
-    assert cells[0] == cells[1]
+    assert labels("feff") == labels("gpaw")
 
 
 @pytest.mark.parametrize("engine", ENGINES)

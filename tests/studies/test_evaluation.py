@@ -34,7 +34,7 @@ def on(monkeypatch):
 @pytest.fixture(scope="module")
 def feff():
     """Some sites of structures that the model was trained on, by another engine."""
-    return open_library(embedded_library("feff")).load().isel(site=np.arange(0, 928, 40))
+    return open_library(embedded_library("feff")).load().isel(site=np.arange(0, 1805, 80))
 
 
 def test_sites_that_the_model_was_trained_on_are_counted(on, feff) -> None:
