@@ -169,6 +169,18 @@ def test_energies_of_a_feff_file_are_referred_to_its_fermi_level() -> None:
     assert "Fermi level" in answer.message
 
 
+@pytest.mark.parametrize(
+    ("engine", "told"),
+    [("gpaw", True), ("imported (ocean-absspct)", True), ("feff", False), ("imported (x)", False)],
+)
+def test_a_spectrum_of_another_engine_than_the_model_carries_a_warning(
+    model: Model, engine: str, told: bool
+) -> None:
+    other = replace(model, info=model.info | {"library": {"engine": engine}})
+    [answer] = predict(read_spectra(FEFF_FILE), other)
+    assert ("calculated by feff, and the model knows" in answer.message) is told
+
+
 def test_an_absolute_axis_is_aligned_and_the_shift_reported(tmp_path: Path) -> None:
     library = open_library(embedded_library())
     energy_eV = library["energy"].values.astype(float)

@@ -65,6 +65,9 @@ _AGREE = 0.5
 _HARDLY, _MOSTLY = 0.3, 0.4
 # Kinds of spectra that no calculation gives.
 _DETECTED = frozenset({"transmission", "fluorescence", "electron yield", "eels"})
+# Formats of files that one engine writes; GPAW has none, but models of it.
+_WRITTEN_BY = {"feff-xmu": "feff", "ocean-absspct": "ocean", "xspectra": "xspectra"}
+_ENGINES = frozenset({*_WRITTEN_BY.values(), "gpaw"})
 # Spectra that are sampled at once, and of how many the model is asked at once; bounds the memory.
 _BLOCK = 5000
 _TOGETHER = 1000
@@ -467,6 +470,7 @@ def _of_calculated(
             "energies taken relative to a Fermi level or band minimum, as a calculation gives; "
             "a measurement needs absolute ones"
         )
+    notes += _of_another_engine(first, model)
     if given is not None:
         notes.append("not shifted: a shift is for measured spectra on absolute axes")
     sampling = {"step": "sampling", **model.info["grid"]}
@@ -493,6 +497,19 @@ def _of_calculated(
             notes=tuple(notes),
             fwhm_eV=_typical_width(model) if sensitivity else None,
         )
+
+
+def _of_another_engine(spectrum: Spectrum, model: Model) -> list[str]:
+    """A warning, if a spectrum is of another engine than those that the model knows."""
+    known = model.info.get("library", {}).get("engine", "")
+    engine = _WRITTEN_BY.get(spectrum.format)
+    if engine is None or engine in known or not any(name in known for name in _ENGINES):
+        return []
+    return [
+        f"calculated by {engine}, and the model knows spectra of {known}: those of another engine, "
+        f"averages above all, may be read wrongly without being noticed; continue the model for "
+        f"{engine} (nearedge train --from)"
+    ]
 
 
 def _of_stack(
