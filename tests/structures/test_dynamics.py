@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from functools import partial
@@ -395,7 +396,7 @@ def test_a_folder_that_cannot_be_made_is_refused_before_any_calculation(tmp_path
 
 
 def test_files_that_cannot_be_written_are_one_clear_error(tmp_path):
-    (tmp_path / "t1.state.json.tmp").mkdir()
+    (tmp_path / f"t1.state.json.{os.getpid()}.tmp").mkdir()
     with pytest.raises(NearedgeError, match=r"t1\.state\.json: cannot write .*run again"):
         run(tmp_path)
 
