@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,12 @@ from nearedge.web.state import Settings, State
 from nearedge.web.workspace import Workspace
 
 Meanwhile = Callable[[], Awaitable[None]]
+
+
+def finish(work: Coroutine[Any, Any, None]) -> None:
+    """Run to the end in a thread: tests of the page leave a loop running in theirs."""
+    with ThreadPoolExecutor(1) as apart:
+        apart.submit(asyncio.run, work).result()
 
 
 class Pool:
@@ -84,7 +91,7 @@ def test_more_than_one_task_answers_can_be_given_to_another_model(workspace: Wor
         await workspace.add_files([(name, content(name)) for name in ("10", "11")])
         await workspace.change_model("two")
 
-    asyncio.run(work())
+    finish(work())
     assert workspace.model == "two"
     scans = [str(number) for number in range(1, 12)]
     assert shown(workspace) == [(scan, "one" if scan == "4" else "two") for scan in scans]
@@ -98,7 +105,7 @@ def test_a_model_that_fails_leaves_all_as_it_was(workspace: Workspace) -> None:
         with pytest.raises(NearedgeError, match="this file is bad"):
             await workspace.change_model("two")
 
-    asyncio.run(work())
+    finish(work())
     assert workspace.model == "one"
     assert shown(workspace) == [(scan, "one") for scan in "123456"]
 
@@ -115,7 +122,7 @@ def test_what_comes_while_the_model_changes_stays_and_is_answered_by_the_new_one
         before_the_answer(workspace, comes)
         await workspace.change_model("two")
 
-    asyncio.run(work())
+    finish(work())
     assert shown(workspace) == [("1", "two"), ("2", "one"), ("3", "two")]
 
 
@@ -126,7 +133,7 @@ def test_files_that_wait_for_their_answer_when_the_model_changes_get_it_from_the
         before_the_answer(workspace, lambda: workspace.change_model("two"))
         await workspace.add_files([("a", content("1"))])
 
-    asyncio.run(work())
+    finish(work())
     assert shown(workspace) == [("1", "two")]
 
 
@@ -142,7 +149,7 @@ def test_what_is_removed_while_the_model_changes_does_not_come_back(
         before_the_answer(workspace, removed)
         await workspace.change_model("two")
 
-    asyncio.run(work())
+    finish(work())
     assert workspace.model == "two"
     assert shown(workspace) == []
     assert left(tmp_path) == []
@@ -159,7 +166,7 @@ def test_files_of_a_page_that_is_closed_meanwhile_are_removed(
         with pytest.raises(NearedgeError, match="the page was closed"):
             await workspace.add_files([("a", content("1")), ("b", content("2"))])
 
-    asyncio.run(work())
+    finish(work())
     assert shown(workspace) == []
     assert left(tmp_path) == []
 
@@ -182,5 +189,5 @@ def test_files_of_an_upload_that_is_given_up_are_removed(
         await asyncio.get_running_loop().shutdown_default_executor()
         await asyncio.sleep(0.01)
 
-    asyncio.run(work())
+    finish(work())
     assert left(tmp_path) == []
