@@ -106,7 +106,7 @@ def assess(
     -------
     dict
         ``classifier.held_out``, ``regressor.held_out``, ``composition.held_out``, the first two
-        again for spectra changed as in training (``broadened_and_noisy``), ``coverage_kind``,
+        again for broad and noisy spectra (``broadened_and_noisy``), ``coverage_kind``,
         ``audit``, ``group_by``, ``folds``, ``sites``, ``classes``, ``window_eV`` and ``seed``;
         ``windows`` with the main figures of each where several are compared; continued from a
         pretrained model also ``pretraining``: its engine and library, and the ``alignment`` found

@@ -79,7 +79,7 @@ def check_statements(known: OutOfFold, *, changed: bool = False) -> Trust:
     known
         Answers on groups left out.
     changed
-        Look at spectra changed as in training (broadened, with noise) instead of the library's own.
+        Look at spectra made broad and noisy instead of the library's own.
     """
     parts: list[dict[str, np.ndarray]] = []
     for fold in np.unique(known.sites.fold).tolist():

@@ -37,7 +37,7 @@ class SiteAnswers:
     group, fold, environment
         Group, fold and true class code; shape (row,).
     changed
-        Whether the spectrum was changed as in training (broadened, with noise); shape (row,).
+        Whether the spectrum was made broad and noisy; shape (row,).
     probabilities
         Not calibrated; shape (row, class).
     """
@@ -59,7 +59,7 @@ class UnitAnswers:
         Group that the members come from, or where groups are too small to draw mixtures from
         (atoms), their fold; shape (unit,).
     fold, size, changed
-        Fold, number of sites, and whether the spectrum was changed as in training.
+        Fold, number of sites, and whether the spectrum was made broad and noisy.
     weight
         Within the group: every kind of size weighs the same.
     coordination, predicted
@@ -206,7 +206,7 @@ def _answers(
     classifier, composition = models.classifier, models.composition
 
     def both(intensity: np.ndarray, key: int) -> np.ndarray:
-        """Spectra as they are, and changed as in training."""
+        """Spectra as they are, and made broad and noisy."""
         return np.concatenate([intensity, method.change(intensity, seed * 1000 + key)])
 
     asked = both(sites.intensity[left_out], fold)
@@ -269,7 +269,7 @@ def calibrate(
 def _seen_spectra(
     method: Method, sites: Sites, index: Int[np.ndarray, " site"], seed: int
 ) -> Float[np.ndarray, "n energy"]:
-    """Spectra of training sites as they are and changed as in training, to fit a detector to."""
+    """Spectra of training sites as they are and made broad and noisy, to fit a detector to."""
     intensity = sites.intensity[index]
     return np.concatenate([intensity, method.change(intensity, seed)])
 
